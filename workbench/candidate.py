@@ -1,0 +1,109 @@
+"""What passes from step to step: a plain model, its free weights, and the constraints its weights satisfy."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from workbench.constraints import Constraint, Constraints
+from workbench.errors import WorkloadError
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A model on its way to being a version. Immutable; it may share tensors with other candidates.
+
+    Attributes:
+        model: a plain `nn.Module` in eval mode whose weights already satisfy the constraints.
+        constraints: by parameter name.
+        latent: the free weights of constrained parameters, from which training goes on; a parameter that is
+            not named here is its own latent weight.
+    """
+
+    model: nn.Module
+    constraints: Constraints = field(default_factory=Constraints)
+    latent: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, model: nn.Module) -> Candidate:
+        """A candidate on a copy of `model`."""
+        return cls(plain_copy(model))
+
+    def copy(self) -> Candidate:
+        """The same candidate on tensors of its own."""
+        latent = {name: tensor.clone() for name, tensor in self.latent.items()}
+        return Candidate(copy.deepcopy(self.model), self.constraints, latent)
+
+    def free(self, name: str) -> Tensor:
+        """The latent weight of a parameter."""
+        return self.latent.get(name, self.model.get_parameter(name)).detach()
+
+    def constrained(self, new: Mapping[str, Constraint]) -> Candidate:
+        """This candidate under further constraints; tensors that do not change are shared."""
+        constraints = self.constraints.adding(new)
+        latent = dict(self.latent) | {name: self.free(name) for name in new}
+        with torch.no_grad():
+            weights = {name: constraints.constrain(name, latent[name]) for name in new}
+        return Candidate(with_parameters(self.model, weights), constraints, latent)
+
+    def trained(self, model: nn.Module, latent: Mapping[str, Tensor]) -> Candidate:
+        """This candidate after training: other free weights, the same constraints written into `model`."""
+        with torch.no_grad():
+            for name, weight in latent.items():
+                model.get_parameter(name).copy_(self.constraints.constrain(name, weight))
+        return Candidate(model, self.constraints, dict(latent))
+
+
+def plain_copy(model: nn.Module) -> nn.Module:
+    """A copy of `model` in eval mode, on tensors of its own, with parametrizations written into the weights.
+
+    Raises:
+        WorkloadError: the model cannot be copied; the line says why.
+    """
+    try:
+        copied = copy.deepcopy(model)
+    except Exception as error:
+        if "deepcopy protocol" in str(
+            error
+        ):  # hook-based weight_norm and spectral_norm keep computed weights
+            raise WorkloadError(
+                "the model cannot be copied: a layer keeps a computed weight (the old weight_norm or "
+                "spectral_norm); call torch.nn.utils.remove_weight_norm on it first, or use "
+                "torch.nn.utils.parametrizations.weight_norm"
+            ) from error
+        reason = str(error).split("\n")[0]
+        raise WorkloadError(f"the model cannot be copied: {reason}") from error
+    for module in list(copied.modules()):
+        if parametrize.is_parametrized(module):
+            _write_out(module)
+    return copied.eval()
+
+
+def with_parameters(model: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
+    """`model` with some parameters replaced by name (tied ones too); every other tensor is shared, not copied."""
+    kept: dict[int, Any] = {}
+    for tensor in [*model.parameters(), *model.buffers()]:
+        kept[id(tensor)] = tensor
+    for name, weight in weights.items():
+        old = model.get_parameter(name)
+        kept[id(old)] = nn.Parameter(weight.detach(), requires_grad=old.requires_grad)
+    return copy.deepcopy(model, memo=kept)
+
+
+def _write_out(module: nn.Module) -> None:
+    """Write a parametrized module's weights into plain parameters.
+
+    `remove_parametrizations` would edit the generated class, which a copy shares with the user's model.
+    """
+    values = {name: getattr(module, name).detach().clone() for name in module.parametrizations}
+    plain_class = parametrize.type_before_parametrizations(module)
+    del module.parametrizations
+    module.__class__ = plain_class
+    for name, value in values.items():
+        module.register_parameter(name, nn.Parameter(value))

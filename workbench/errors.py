@@ -1,0 +1,53 @@
+"""The errors a person meets: each is one line that says what was given, what was expected, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class WorkbenchError(Exception):
+    """What every error of the workbench is; `str(error)` is one line that helps."""
+
+
+class OptionError(WorkbenchError, ValueError):
+    """An option's value lies outside what the option allows."""
+
+
+class RecipeError(WorkbenchError, ValueError):
+    """A text, YAML or JSON that is not a recipe, or names something that does not exist."""
+
+
+class WorkloadError(WorkbenchError):
+    """The model or its data cannot be used as given."""
+
+
+class ModelChanged(WorkloadError):
+    """The user's model is no longer the one the workload was made from."""
+
+
+class StorageError(WorkbenchError):
+    """A file that cannot be read as a packed model, or cannot be written."""
+
+
+class RuntimeUnavailable(WorkbenchError):
+    """A runtime that is not installed, or cannot take this model."""
+
+
+class VersionError(WorkbenchError):
+    """A version that does not exist, or an operation the version tree refuses."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`"; did you mean 'Quantize'?"` for a name close to a known one, else an empty text."""
+    known = list(known)
+    by_lower = {each.lower(): each for each in known}
+    close = get_close_matches(str(name).lower(), list(by_lower), n=1, cutoff=0.6)
+    return f"; did you mean {by_lower[close[0]]!r}?" if close else ""
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """`"a, b, c"`, cut after `most` names; `"none"` where there are none."""
+    names = list(names)
+    shown = ", ".join(names[:most])
+    return (f"{shown} and {len(names) - most} more" if len(names) > most else shown) or "none"

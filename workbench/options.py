@@ -1,0 +1,279 @@
+"""A config field described once: its default, range, unit and help.
+
+Sliders, flags, error texts, the reference table and the contract tests read the description here.
+Nothing in this file needs torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from workbench.errors import OptionError, listed, nearest
+
+_DESCRIPTION = "workbench.option"
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """A bare name in a recipe: it prints as itself and is looked up where the recipe runs."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise OptionError(f"a reference is a variable's name, got {self.name!r}")
+
+    def __str__(self) -> str:
+        return self.name
+
+    __repr__ = __str__
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """One field of a technique's config, in neutral words.
+
+    `kind` is "float", "int", "bool", "choice", "text", "names" (several layer names), "layers" (a
+    mapping from layer name to value) or "reference" (a text or a bare variable name).
+    `low` and `high` are inclusive bounds, `above` an exclusive lower one. `advanced` options are folded
+    away in panels. An `optional` option may also be None.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    help: str
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    choices: tuple[Any, ...] | None = None
+    unit: str = ""
+    step: float | None = None
+    log: bool = False
+    advanced: bool = False
+    optional: bool = False
+
+    def check(self, value: Any) -> Any:
+        """`value` in the option's own type.
+
+        Raises:
+            OptionError: one line with the range, and how to write what was probably meant.
+        """
+        if value is None and self.optional:
+            return None
+        return _CHECKS[self.kind](self, value)
+
+    @property
+    def range(self) -> str:
+        """The allowed values in words: `0 to 1`, `2 to 16`, `channel, tensor`."""
+        if self.choices is not None:
+            return listed(str(choice) for choice in self.choices)
+        if self.low is not None and self.high is not None:
+            return f"{_number(self.low)} to {_number(self.high)}"
+        if self.above is not None:
+            top = f", at most {_number(self.high)}" if self.high is not None else ""
+            return f"above {_number(self.above)}{top}"
+        if self.low is not None:
+            return f"at least {_number(self.low)}"
+        return {"bool": "True, False", "text": "text"}.get(self.kind, "any")
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    kind: str | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    choices: tuple[Any, ...] | None = None,
+    unit: str = "",
+    step: float | None = None,
+    log: bool = False,
+    advanced: bool = False,
+) -> Any:
+    """A dataclass field that carries its own description; see `Option` for the words.
+
+    `kind` is taken from the field's type where it is not given.
+    """
+    description = {
+        "help": help,
+        "kind": kind,
+        "low": low,
+        "high": high,
+        "above": above,
+        "choices": tuple(choices) if choices is not None else None,
+        "unit": unit,
+        "step": step,
+        "log": log,
+        "advanced": advanced,
+    }
+    metadata = {_DESCRIPTION: description}
+    if isinstance(default, Mapping):
+        frozen = dict(default)
+        return dataclasses.field(default_factory=lambda: dict(frozen), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def describe(config: Any) -> tuple[Option, ...]:
+    """The options of a config class or instance, in the order they were declared."""
+    cls = config if isinstance(config, type) else type(config)
+    hints = typing.get_type_hints(cls)
+    return tuple(
+        _described(field, hints[field.name])
+        for field in dataclasses.fields(cls)
+        if _DESCRIPTION in field.metadata
+    )
+
+
+def check_all(config: Any) -> None:
+    """Check and normalise every field of a frozen config in place (called once, when it is made)."""
+    for each in describe(config):
+        object.__setattr__(config, each.name, each.check(getattr(config, each.name)))
+
+
+def option_named(config: Any, name: str) -> Option:
+    """The option called `name`.
+
+    Raises:
+        OptionError: there is none; the line lists those there are and the nearest.
+    """
+    options = {each.name: each for each in describe(config)}
+    if name not in options:
+        cls = config if isinstance(config, type) else type(config)
+        raise OptionError(
+            f"{cls.__name__} has no option {name!r}{nearest(name, options)} (it has: {listed(options)})"
+        )
+    return options[name]
+
+
+def _described(field: dataclasses.Field[Any], hint: Any) -> Option:
+    description = dict(field.metadata[_DESCRIPTION])
+    optional = type(None) in typing.get_args(hint)
+    kind = description.pop("kind") or _kind_of(hint, description["choices"])
+    default = field.default_factory() if field.default is dataclasses.MISSING else field.default  # type: ignore[misc]
+    return Option(name=field.name, kind=kind, default=default, optional=optional, **description)
+
+
+def _kind_of(hint: Any, choices: tuple[Any, ...] | None) -> str:
+    if choices is not None:
+        return "choice"
+    members = [each for each in (typing.get_args(hint) or (hint,)) if each is not type(None)]
+    origin = typing.get_origin(hint)
+    if origin in (dict, Mapping) or any(typing.get_origin(each) in (dict, Mapping) for each in members):
+        return "layers"
+    if origin is tuple or any(typing.get_origin(each) is tuple for each in members):
+        return "names"
+    if Reference in members:
+        return "reference"
+    for candidate, kind in ((bool, "bool"), (int, "int"), (float, "float"), (str, "text")):
+        if members == [candidate]:
+            return kind
+    raise TypeError(f"an option of type {hint!r} needs an explicit kind")
+
+
+def _check_number(option: Option, value: Any, whole: bool) -> float | int:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise OptionError(f"{option.name} must be a number ({option.range}), got {value!r}")
+    if not math.isfinite(value):
+        raise OptionError(f"{option.name} must be a finite number ({option.range}), got {value}")
+    if whole and value != int(value):
+        raise OptionError(f"{option.name} must be a whole number ({option.range}), got {value}")
+    number = int(value) if whole else float(value)
+    too_low = (option.low is not None and number < option.low) or (
+        option.above is not None and number <= option.above
+    )
+    if too_low or (option.high is not None and number > option.high):
+        raise OptionError(f"{option.name} must lie {_between(option)}, got {value}{_hint(option, value)}")
+    return number
+
+
+def _between(option: Option) -> str:
+    if option.low is not None and option.high is not None:
+        return f"between {_number(option.low)} and {_number(option.high)}"
+    if option.above is not None:
+        top = f" and at most {_number(option.high)}" if option.high is not None else ""
+        return f"above {_number(option.above)}{top}"
+    return f"at least {_number(option.low)}" if option.low is not None else f"at most {_number(option.high)}"
+
+
+def _hint(option: Option, value: float) -> str:
+    """What was probably meant: 80 for a share is 80 %."""
+    is_share = option.kind in ("float", "layers") and option.high == 1
+    return f"; for {_number(value)} % write {_number(value / 100)}" if is_share and 1 < value <= 100 else ""
+
+
+def _check_float(option: Option, value: Any) -> float:
+    return float(_check_number(option, value, whole=False))
+
+
+def _check_int(option: Option, value: Any) -> int:
+    return int(_check_number(option, value, whole=True))
+
+
+def _check_bool(option: Option, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise OptionError(f"{option.name} must be True or False, got {value!r}")
+    return value
+
+
+def _check_choice(option: Option, value: Any) -> Any:
+    choices = option.choices or ()
+    for choice in choices:
+        if value == choice and type(value) is type(choice):
+            return choice
+    near = nearest(str(value), (str(choice) for choice in choices))
+    raise OptionError(f"{option.name} must be one of {listed(map(repr, choices))}, got {value!r}{near}")
+
+
+def _check_text(option: Option, value: Any) -> str:
+    if not isinstance(value, str):
+        raise OptionError(f"{option.name} must be a text, got {value!r}")
+    return value
+
+
+def _check_names(option: Option, value: Any) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, (tuple, list)):
+        raise OptionError(f"{option.name} must be a list of layer names, got {value!r}; write ['{value}']")
+    if not all(isinstance(each, str) for each in value):
+        raise OptionError(f"{option.name} must be a list of layer names, got {value!r}")
+    return tuple(value)
+
+
+def _check_layers(option: Option, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(each, str) for each in value):
+        raise OptionError(
+            f"{option.name} must map layer names to values, got {value!r}; write {{'fc1': 0.5}}"
+        )
+    for name, number in value.items():
+        try:
+            _check_number(option, number, whole=False)
+        except OptionError as error:
+            raise OptionError(f"{error} (for layer {name!r})") from None
+    return dict(value)
+
+
+def _check_reference(option: Option, value: Any) -> str | Reference:
+    if isinstance(value, (str, Reference)):
+        return value
+    raise OptionError(f"{option.name} must be a text or the name of a variable, got {value!r}")
+
+
+def _number(value: float | None) -> str:
+    return f"{value:g}" if value is not None else ""
+
+
+_CHECKS = {
+    "float": _check_float,
+    "int": _check_int,
+    "bool": _check_bool,
+    "choice": _check_choice,
+    "text": _check_text,
+    "names": _check_names,
+    "layers": _check_layers,
+    "reference": _check_reference,
+}

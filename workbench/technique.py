@@ -1,0 +1,215 @@
+"""What a technique is, and the list of those there are.
+
+A technique is one class in one file: a docstring, options described once, and two halves of code.
+`prepare` computes what does not depend on the controls and is cached; `apply` is what a slider moves.
+Nothing in this file needs torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import importlib.metadata
+import pkgutil
+import warnings
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
+
+from workbench.errors import RecipeError, listed, nearest
+from workbench.options import Reference, check_all, describe, option
+
+if TYPE_CHECKING:
+    from workbench.candidate import Candidate
+    from workbench.job import Progress
+    from workbench.recipe import Recipe
+    from workbench.workload import Workload
+
+FAMILIES = ("pruning", "quantization", "sharing", "factorization", "distillation", "training")
+ENTRY_POINTS = "workbench.techniques"
+
+
+@dataclasses.dataclass(frozen=True)
+class Context:
+    """What a technique may ask for while it works: the workload, a seed of its own, named objects."""
+
+    work: Workload
+    seed: int = 0
+    names: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    is_preview: bool = False
+
+    def resolve(self, reference: Reference) -> Any:
+        """The object a bare name in the recipe stands for."""
+        if reference.name not in self.names:
+            near = nearest(reference.name, self.names)
+            raise RecipeError(
+                f"the recipe names {reference.name!r}, which is not defined here{near}; "
+                f"define it in the notebook, or give names={{{reference.name!r}: ...}}"
+            )
+        return self.names[reference.name]
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(option,))
+class Technique:
+    """One way to compress a model: subclasses are frozen configs whose class name is their public name.
+
+    Class keywords:
+        family: one of `FAMILIES`; decides colour and place in menus.
+        flag: the short magic flag of the first option (`--sparsity`), at most one per technique.
+        trains: True for a step that trains; previews end before it.
+        prepared_by: the names of the options that `prepare` depends on.
+    """
+
+    family: ClassVar[str] = ""
+    flag: ClassVar[str | None] = None
+    trains: ClassVar[bool] = False
+    prepared_by: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(
+        cls,
+        *,
+        family: str,
+        flag: str | None = None,
+        trains: bool = False,
+        prepared_by: tuple[str, ...] = (),
+        **keywords: Any,
+    ) -> None:
+        super().__init_subclass__(**keywords)
+        if family not in FAMILIES:
+            raise TypeError(f"{cls.__name__}: family must be one of {listed(FAMILIES)}, got {family!r}")
+        cls.family, cls.flag, cls.trains, cls.prepared_by = family, flag, trains, prepared_by
+        dataclasses.dataclass(frozen=True, repr=False)(cls)
+        _first_by_position(cls)
+
+    def __post_init__(self) -> None:
+        check_all(self)
+
+    def prepare(self, candidate: Candidate, context: Context) -> Any:
+        """What `apply` needs and no slider changes, computed once per candidate and `prepared_by` values."""
+        return None
+
+    def apply(
+        self, candidate: Candidate, context: Context, prepared: Any
+    ) -> Generator[Progress, None, Candidate]:
+        """Yield progress, return a new candidate; the one given is never changed.
+
+        A long `apply` catches `workbench.job.Stopped`, puts back what it changed and returns the best so far.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of the docstring."""
+        return (cls.__doc__ or "").strip().split("\n")[0].rstrip(".")
+
+    def changed(self) -> dict[str, Any]:
+        """The options that a reader must see: the first one, and those that differ from their defaults."""
+        options = describe(self)
+        return {
+            each.name: getattr(self, each.name)
+            for index, each in enumerate(options)
+            if index == 0 or getattr(self, each.name) != each.default
+        }
+
+    def replace(self, **changes: Any) -> Technique:
+        """The same technique with some options changed (and checked)."""
+        return dataclasses.replace(self, **changes)
+
+    def __or__(self, other: Technique | Recipe) -> Recipe:
+        from workbench.recipe import Recipe
+
+        return Recipe((self,)) | other
+
+    def __str__(self) -> str:
+        inner = ", ".join(f"{name}={value!r}" for name, value in self.changed().items())
+        return f"{type(self).__name__}({inner})"
+
+    __repr__ = __str__
+
+
+def _first_by_position(cls: type[Technique]) -> None:
+    """Let only the first option be given by position, and name the nearest option for a wrong one."""
+    generated = cls.__init__
+    names = [field.name for field in dataclasses.fields(cls)]  # type: ignore[arg-type]
+
+    @functools.wraps(generated)
+    def checked(self: Technique, *args: Any, **options: Any) -> None:
+        if len(args) > 1:
+            raise RecipeError(
+                f"{cls.__name__} takes one value by position, got {len(args)}; name them: {listed(names)}"
+            )
+        if args and not names:
+            raise RecipeError(f"{cls.__name__} takes no options, got {args[0]!r}")
+        if args and names[0] in options:
+            raise RecipeError(f"{cls.__name__} got {names[0]} twice")
+        for name in options:
+            if name not in names:
+                raise RecipeError(
+                    f"{cls.__name__} has no option {name!r}{nearest(name, names)} (it has: {listed(names)})"
+                )
+        generated(self, *args, **options)
+
+    cls.__init__ = checked  # type: ignore[method-assign]
+
+
+def techniques() -> Mapping[str, type[Technique]]:
+    """Every technique by its public name, grouped by family: ours, then those of installed plug-ins."""
+    found = {**_built_in(), **_plugged_in()}
+    return dict(sorted(found.items(), key=lambda item: FAMILIES.index(item[1].family)))
+
+
+def find(name: str) -> type[Technique]:
+    """The technique called `name`.
+
+    Raises:
+        RecipeError: there is none; the line names the nearest.
+    """
+    known = techniques()
+    if name not in known:
+        raise RecipeError(f"no technique named {name!r}{nearest(name, known)} (there are: {listed(known)})")
+    return known[name]
+
+
+def short_flags() -> dict[str, type[Technique]]:
+    """The short flags of the magics, `--sparsity` and the like, with the technique each one makes."""
+    return {cls.flag: cls for cls in techniques().values() if cls.flag}
+
+
+@functools.cache
+def _built_in() -> dict[str, type[Technique]]:
+    package = importlib.import_module("workbench.techniques")
+    found: dict[str, type[Technique]] = {}
+    for info in pkgutil.iter_modules(package.__path__):
+        if info.name.startswith("_"):
+            continue
+        module = importlib.import_module(f"{package.__name__}.{info.name}")
+        for value in vars(module).values():
+            if _is_technique(value) and value.__module__ == module.__name__:
+                found[value.__name__] = value
+    return found
+
+
+@functools.cache
+def _plugged_in() -> dict[str, type[Technique]]:
+    found: dict[str, type[Technique]] = {}
+    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        try:
+            value = entry.load()
+        except Exception as error:  # somebody else's package must not break ours
+            warnings.warn(
+                f"the technique {entry.name!r} of {entry.value} could not be loaded: {error}", stacklevel=2
+            )
+            continue
+        if not _is_technique(value):
+            warnings.warn(
+                f"{entry.value} is not a technique: it must subclass workbench.Technique", stacklevel=2
+            )
+        elif value.__name__ in _built_in():
+            warnings.warn(f"{entry.value}: a technique named {value.__name__} is built in", stacklevel=2)
+        else:
+            found[value.__name__] = value
+    return found
+
+
+def _is_technique(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, Technique) and value is not Technique
