@@ -1,3 +1,72 @@
-"""Compress neural networks by hand in a notebook, and watch what happens."""
+"""Compress neural networks by hand in a notebook, and watch what happens.
 
-from workbench._version import __version__ as __version__
+Public names are loaded when they are first used: `import workbench` needs neither torch nor a front end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from workbench._version import __version__
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+_WHERE = {
+    "Candidate": "workbench.candidate",
+    "Job": "workbench.job",
+    "Recipe": "workbench.recipe",
+    "Report": "workbench.measurement.report",
+    "Technique": "workbench.technique",
+    "Version": "workbench.versions",
+    "VersionTree": "workbench.versions",
+    "Workbench": "workbench.panels",
+    "WorkbenchError": "workbench.errors",
+    "Workload": "workbench.workload",
+    "compress": "workbench.run",
+    "export": "workbench.storage",
+    "load": "workbench.storage",
+    "measure": "workbench.measurement",
+    "option": "workbench.options",
+    "save": "workbench.storage",
+    "techniques": "workbench.technique",
+    "tree_for": "workbench.versions",
+}
+_FOLDERS = ("charts", "examples", "live", "measurement", "panels", "runtimes", "storage")
+
+__all__ = ["__version__", *_WHERE, *_FOLDERS]  # and every technique, see __getattr__
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name in _FOLDERS:
+        return importlib.import_module(f"workbench.{name}")
+    if name in _WHERE:
+        return getattr(importlib.import_module(_WHERE[name]), name)
+    if name[:1].isupper():
+        from workbench.technique import techniques
+
+        if name in (known := techniques()):
+            return known[name]
+    raise AttributeError(f"module 'workbench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    from workbench.technique import techniques
+
+    return sorted([*__all__, *techniques()])
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """`%load_ext workbench`: adds `%compress` and `%%compress`."""
+    from workbench.magics import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """`%unload_ext workbench`: takes the magics away again."""
+    from workbench.magics import unload
+
+    unload(shell)

@@ -86,7 +86,7 @@ def plain_copy(model: nn.Module) -> nn.Module:
 
 
 def with_parameters(model: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
-    """`model` with some parameters replaced by name (tied ones too); every other tensor is shared, not copied."""
+    """`model` with some parameters replaced by name (tied ones too); every other tensor is shared."""
     kept: dict[int, Any] = {}
     for tensor in [*model.parameters(), *model.buffers()]:
         kept[id(tensor)] = tensor

@@ -53,7 +53,8 @@ class Grid(Constraint):
         return torch.round(weight / self.scale).clamp_(-self.top, self.top).to(torch.int32)
 
     def __call__(self, weight: Tensor) -> Tensor:
-        rounded = torch.round(weight / self.scale).clamp(-self.top, self.top) * self.scale
+        rounded = torch.round(weight / self.scale).clamp_(-self.top, self.top).mul_(self.scale)
+        rounded += 0.0  # no negative zeros: the file stores codes, which have one zero
         if not weight.requires_grad:
             return rounded
         return _Straight.apply(weight, rounded)
@@ -79,7 +80,7 @@ class Mask(Constraint):
     keep: Tensor
 
     def __call__(self, weight: Tensor) -> Tensor:
-        return weight * self.keep
+        return torch.where(self.keep, weight, torch.zeros((), dtype=weight.dtype, device=weight.device))
 
     def joined(self, earlier: Constraint) -> Constraint:
         """What one mask removed, a later one does not bring back."""

@@ -104,7 +104,7 @@ class Job(Generic[T]):
         self.elapsed = 0.0
 
     def observe(self, observer: Callable[[Job[T]], None]) -> None:
-        """Call `observer(job)` from the working thread: at start, five times a second, and at the end."""
+        """Call `observer(job)` in the working thread: at start, five times a second, and at the end."""
         self._observers.append(observer)
 
     def start(self) -> Job[T]:

@@ -13,6 +13,7 @@ import importlib
 import importlib.metadata
 import pkgutil
 import warnings
+import weakref
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 FAMILIES = ("pruning", "quantization", "sharing", "factorization", "distillation", "training")
 ENTRY_POINTS = "workbench.techniques"
+_PREPARED: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDictionary()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,6 +152,15 @@ def _first_by_position(cls: type[Technique]) -> None:
         generated(self, *args, **options)
 
     cls.__init__ = checked  # type: ignore[method-assign]
+
+
+def prepared(step: Technique, candidate: Candidate, context: Context) -> Any:
+    """`step.prepare(candidate, context)`, computed once while the candidate lives."""
+    kept = _PREPARED.setdefault(candidate, {})
+    key = (type(step), tuple(repr(getattr(step, name)) for name in step.prepared_by))
+    if key not in kept:
+        kept[key] = step.prepare(candidate, context)
+    return kept[key]
 
 
 def techniques() -> Mapping[str, type[Technique]]:

@@ -223,7 +223,7 @@ def _check_model(model: Any) -> None:
         raise WorkloadError(f"the model must be a torch.nn.Module, got {type(model).__name__}")
     if isinstance(model, torch.jit.ScriptModule):
         raise WorkloadError(
-            "the model is scripted (TorchScript), which cannot be rewritten; give the nn.Module it was made from"
+            "the model is scripted (TorchScript) and cannot be rewritten; give the nn.Module it was made from"
         )
     for name, tensor in model.state_dict().items():
         if tensor.is_meta:

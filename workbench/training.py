@@ -1,0 +1,202 @@
+"""Train a candidate's free weights under its constraints, as a generator that can be stopped."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from workbench.candidate import Candidate
+from workbench.constraints import Constraints
+from workbench.data import length
+from workbench.errors import WorkbenchError
+from workbench.job import Progress, Steps, Stopped
+
+if TYPE_CHECKING:
+    from workbench.workload import Workload
+
+Loss = Callable[[Any, Any, Any], Tensor]  # outputs, inputs, targets -> scalar
+
+_JUDGE_EVERY = 400  # batches; within a long epoch, so that a stop has something recent to keep
+
+
+@dataclass(frozen=True)
+class Training:
+    """How to train: epochs, step size and its decay, optimizer."""
+
+    epochs: int = 2
+    learning_rate: float = 1e-3
+    decay: str = "cosine"
+    optimizer: str = "adam"
+    weight_decay: float = 0.0
+
+    def steps(
+        self, candidate: Candidate, work: Workload, seed: int = 0, loss: Loss | None = None
+    ) -> Steps[Candidate]:
+        """Train a copy of `candidate`; return it with the weights that did best on the validation data.
+
+        Yields one `Progress` a batch, whose record holds `epoch` and `loss`; at the end of each epoch (and
+        before the first) also `validation_accuracy` and `validation_n`, or `validation_loss`.
+
+        Raises:
+            WorkloadError: no training data. WorkbenchError: the loss is no longer finite.
+        """
+        data = work.split("train")
+        learner = _Learner(candidate, work)
+        optimizer = self._optimizer(learner)
+        batches = None
+        best = _Best(learner)
+        try:
+            yield from best.judge(0, self.epochs)
+            for epoch in range(self.epochs):
+                done = 0
+                for inputs, targets in learner.usable(data.shuffled(seed * 10_007 + epoch)):
+                    passed = epoch + min(done / (batches or _guess(data.n, targets)), 1)
+                    self._set_rate(optimizer, passed)
+                    value = learner.step(optimizer, inputs, targets, loss)
+                    done += 1
+                    record = {"epoch": passed, "loss": value}
+                    yield Progress(passed, self.epochs, _words(passed, self.epochs, value), record)
+                    if done % _JUDGE_EVERY == 0:
+                        yield from best.judge(passed, self.epochs)
+                batches = max(done, 1)
+                yield from best.judge(epoch + 1, self.epochs)
+        except Stopped:
+            pass  # the best so far is the result
+        return best.candidate()
+
+    def _optimizer(self, learner: _Learner) -> torch.optim.Optimizer:
+        if self.optimizer == "sgd":
+            return torch.optim.SGD(
+                learner.leaves, self.learning_rate, momentum=0.9, weight_decay=self.weight_decay
+            )
+        return torch.optim.Adam(learner.leaves, self.learning_rate, weight_decay=self.weight_decay)
+
+    def _set_rate(self, optimizer: torch.optim.Optimizer, passed: float) -> None:
+        if self.decay == "cosine":
+            for group in optimizer.param_groups:
+                group["lr"] = self.learning_rate * 0.5 * (1 + math.cos(math.pi * passed / self.epochs))
+
+
+class _Learner:
+    """A copy of the candidate whose free weights are leaves, with the chain applied in every forward pass."""
+
+    def __init__(self, candidate: Candidate, work: Workload) -> None:
+        self.work = work
+        self.start = candidate
+        self.model: nn.Module = copy.deepcopy(candidate.model)
+        self.constraints: Constraints = candidate.constraints
+        self.latent: dict[str, Tensor] = {}
+        for name in self.constraints:
+            trains = self.model.get_parameter(name).requires_grad
+            self.latent[name] = candidate.free(name).clone().requires_grad_(trains)
+        constrained = {id(self.model.get_parameter(name)) for name in self.latent}
+        free = [p for p in self.model.parameters() if p.requires_grad and id(p) not in constrained]
+        self.leaves = [each for each in self.latent.values() if each.requires_grad] + free
+        if not self.leaves:
+            raise WorkbenchError("nothing to train: every parameter is frozen (requires_grad is False)")
+        self._caller = _Caller(self.model, work)
+        self._has_batch_norm = any(
+            isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.model.modules()
+        )
+
+    def usable(self, batches: Iterator[Any]) -> Iterator[Any]:
+        """The batches, less single samples where batch statistics would be undefined."""
+        return (each for each in batches if not self._has_batch_norm or length(each[0]) > 1)
+
+    def step(self, optimizer: torch.optim.Optimizer, inputs: Any, targets: Any, loss: Loss | None) -> float:
+        """One step on one batch; the loss before it."""
+        self.model.train()
+        optimizer.zero_grad(set_to_none=True)
+        with torch.enable_grad():
+            outputs = self._call(inputs)
+            value = loss(outputs, inputs, targets) if loss else self.work.loss(outputs, targets)
+            if not bool(torch.isfinite(value)):
+                raise WorkbenchError(
+                    f"training stopped: the loss is {float(value)}; a smaller learning_rate usually helps"
+                )
+            value.backward()
+        optimizer.step()
+        return float(value.detach())
+
+    def _call(self, inputs: Any) -> Any:
+        weights = {f"model.{n}": self.constraints.constrain(n, latent) for n, latent in self.latent.items()}
+        return functional_call(self._caller, weights, (inputs,))
+
+    def written(self) -> Candidate:
+        """A snapshot on tensors of its own: the free weights of now, constrained ones in the model."""
+        model = copy.deepcopy(self.model).eval()
+        for parameter in model.parameters():
+            parameter.grad = None
+        latent = {name: tensor.detach().clone() for name, tensor in self.latent.items()}
+        return self.start.trained(model, latent)
+
+
+class _Caller(nn.Module):
+    """The model called the workload's way, as a module: `functional_call` reaches the weights inside it."""
+
+    def __init__(self, model: nn.Module, work: Workload) -> None:
+        super().__init__()
+        self.model = model
+        self._call = work.call
+
+    def forward(self, inputs: Any) -> Any:
+        return self._call(self.model, inputs)
+
+
+class _Best:
+    """The best candidate seen, judged on the validation data; the latest where there are none."""
+
+    def __init__(self, learner: _Learner) -> None:
+        self._learner = learner
+        self._kept: Candidate | None = None
+        self._score = -math.inf
+
+    def judge(self, epoch: float, total: int) -> Steps[None]:
+        """Evaluate the learner as it is now, and keep it if nothing before was better."""
+        candidate = self._learner.start if epoch == 0 else self._learner.written()
+        score, record = -math.inf, {}
+        if self._learner.work.validation is not None:
+            score, record = yield from _judged(candidate, self._learner.work, epoch, total)
+        if self._kept is None or score >= self._score:
+            self._kept, self._score = candidate, score
+        yield Progress(epoch, total, f"epoch {epoch:g} of {total}", {"epoch": float(epoch), **record})
+
+    def candidate(self) -> Candidate:
+        """The best one."""
+        return self._kept if self._kept is not None else self._learner.start
+
+
+def _judged(
+    candidate: Candidate, work: Workload, epoch: float, total: int
+) -> Steps[tuple[float, dict[str, float]]]:
+    from workbench.measurement.accuracy import evaluating
+
+    steps = evaluating(work, candidate, split="validation")
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            evaluation = end.value
+            break
+        yield Progress(epoch, total, f"epoch {epoch:.1f} of {total}: validating")
+    if evaluation.accuracy is not None:
+        accuracy = evaluation.accuracy
+        record = {"validation_accuracy": accuracy.value, "validation_n": accuracy.n}
+        return accuracy.value, record
+    return -float(evaluation.loss), {"validation_loss": float(evaluation.loss)}
+
+
+def _guess(n: int | None, targets: Any) -> float:
+    """Batches in an epoch, before one has been counted."""
+    return max(1.0, (n or 100 * length(targets)) / max(1, length(targets)))
+
+
+def _words(passed: float, epochs: int, loss: float) -> str:
+    return f"epoch {passed:.1f} of {epochs}, loss {loss:.3f}"
