@@ -115,7 +115,7 @@ class Job(Generic[T]):
         return self
 
     def run(self) -> T:
-        """Do the work here and return its result. An interrupt stops it between steps; a second one at once."""
+        """Do the work here. A first interrupt stops it between steps, a second one at once."""
         self._begin()
         with _interrupt_calls(self.stop):
             self._work()
