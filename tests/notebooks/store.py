@@ -1,0 +1,72 @@
+"""Execute a notebook and store it the way the tests want it: `python tests/notebooks/store.py FILE...`.
+
+It runs as it will be tested (offline, on one thread, in a copy of its folder, with this environment's
+kernel), is stored without the state of its widgets, and is then put to the strict test itself, so that
+an output that differs from run to run is noticed by its author.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+import strict
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import surroundings
+
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+def execute(path: Path, scratch: Path) -> nbformat.NotebookNode:
+    """The notebook with fresh outputs, nothing of which depends on the machine or the moment."""
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.execution_count, cell.outputs = None, []
+    client = NotebookClient(
+        notebook,
+        timeout=strict.CELL_TIMEOUT,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=False,  # it would store the whole chart library in the notebook
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(strict.copy(path, scratch))}},
+    )
+    client.execute(env=strict.environment(scratch))
+    notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    return notebook
+
+
+def store(path: Path) -> bool:
+    """Execute, store and test one notebook; whether all of it went well. Nothing is stored on an error."""
+    with tempfile.TemporaryDirectory(prefix="workbench-store-", ignore_cleanup_errors=True) as folder:
+        scratch = Path(folder)
+        try:
+            notebook = execute(path, scratch / "stored")
+        except CellExecutionError as error:
+            print(f"{path} is unchanged; a cell failed:\n{error}", file=sys.stderr)
+            return False
+        nbformat.write(notebook, path)
+        print(f"{path}: stored, {path.stat().st_size / 1000:.0f} KB; testing it")
+        tested = strict.run(path, scratch / "tested", "-q")
+    print(tested.stdout[-10_000:], tested.stderr, sep="")
+    return tested.returncode == 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="+", type=Path, metavar="FILE")
+    paths = parser.parse_args().notebooks
+    with tempfile.TemporaryDirectory(prefix="workbench-store-", ignore_cleanup_errors=True) as folder:
+        surroundings.enter(Path(folder))
+        return int(not all([store(path.resolve()) for path in paths]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
