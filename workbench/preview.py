@@ -1,0 +1,159 @@
+"""What a recipe would do, shown at once and refined while nothing else is asked for.
+
+A preview applies the steps before the first one that trains, from what was prepared once per model. It says
+structure, claimed and estimated bytes and MACs first, then accuracy as a running estimate with its interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from workbench.candidate import Candidate
+from workbench.job import finish
+from workbench.recipe import Recipe
+from workbench.technique import Context, Technique, prepared
+
+if TYPE_CHECKING:
+    from workbench.measurement.accuracy import Accuracy
+    from workbench.measurement.compute import LayerRecord
+    from workbench.workload import Workload
+
+_KEPT_PREFIXES = 6  # candidates of a recipe's first steps, so that moving a later slider starts after them
+
+
+@dataclass(frozen=True)
+class Preview:
+    """An estimate of what a recipe makes, drawn hollow and written with ≈.
+
+    Attributes:
+        recipe: the recipe asked for.
+        previewed: its steps before the first one that trains; what the figures are about.
+        claimed_bytes: bits times kept parameters. estimated_bytes: about what the file will weigh.
+        accuracy: None until the first batch, then a running estimate with its interval.
+        is_final: whether nothing more will come.
+    """
+
+    recipe: Recipe
+    previewed: Recipe
+    parameters: int
+    nonzero: int
+    macs: int | None
+    claimed_bytes: int
+    estimated_bytes: int
+    layers: tuple[LayerRecord, ...] = ()
+    accuracy: Accuracy | None = None
+    metrics: Mapping[str, float] | None = None
+    is_final: bool = False
+
+    @property
+    def is_before_training(self) -> bool:
+        """Whether a step that trains was left out: these figures are not the expected result."""
+        return len(self.previewed) < len(self.recipe)
+
+    @property
+    def note(self) -> str:
+        """`before training: FineTune(epochs=2) is not previewed`, or nothing."""
+        if not self.is_before_training:
+            return ""
+        rest = Recipe(self.recipe.steps[len(self.previewed) :])
+        return f"before training; press Run for {rest}"
+
+
+class Previewer:
+    """Makes previews of one workload, keeping what does not change from one to the next.
+
+    Args:
+        work: the workload.
+        start: the candidate to begin from; the untouched model where it is not given.
+    """
+
+    def __init__(self, work: Workload, start: Candidate | None = None) -> None:
+        self.work = work
+        self.start = start if start is not None else Candidate(work.baseline)
+        self._prefixes: dict[tuple[Technique, ...], Candidate] = {}
+        self._macs: dict[tuple[Any, ...], int | None] = {}
+
+    def previewing(
+        self, recipe: Recipe, seed: int = 0, names: Mapping[str, Any] | None = None
+    ) -> Generator[Preview, None, Preview]:
+        """Yield previews of `recipe`, each better than the one before; close it to cancel.
+
+        The first comes as soon as arithmetic can tell; then one per validation batch.
+        """
+        previewed = recipe.untrained()
+        candidate = self.candidate(previewed, seed, names)
+        preview = self._structure(recipe, previewed, candidate)
+        has_data = self.work.validation is not None
+        yield (preview := replace(preview, is_final=not has_data))
+        if has_data:
+            for accuracy, metrics in self._accuracy(candidate):
+                yield (preview := replace(preview, accuracy=accuracy, metrics=metrics))
+            yield (preview := replace(preview, is_final=True))
+        return preview
+
+    def candidate(self, recipe: Recipe, seed: int = 0, names: Mapping[str, Any] | None = None) -> Candidate:
+        """What the steps of a recipe without training make."""
+        steps = recipe.steps
+        done = next((n for n in range(len(steps), 0, -1) if self._key(steps[:n], seed) in self._prefixes), 0)
+        candidate = self._recall(self._key(steps[:done], seed)) if done else self.start
+        for index in range(done, len(steps)):
+            context = Context(self.work, seed=seed * 1_009 + index, names=names or {}, is_preview=True)
+            step = steps[index]
+            candidate = finish(step.apply(candidate, context, prepared(step, candidate, context)))
+            self._keep(self._key(steps[: index + 1], seed), candidate)
+        return candidate
+
+    @staticmethod
+    def _key(steps: tuple[Technique, ...], seed: int) -> tuple[Any, ...]:
+        return (seed, *map(repr, steps))
+
+    def _recall(self, key: tuple[Any, ...]) -> Candidate:
+        candidate = self._prefixes[key] = self._prefixes.pop(key)  # to the end: the longest unused goes first
+        return candidate
+
+    def _keep(self, key: tuple[Any, ...], candidate: Candidate) -> None:
+        self._prefixes[key] = candidate
+        while len(self._prefixes) > _KEPT_PREFIXES:
+            del self._prefixes[next(iter(self._prefixes))]
+
+    def _structure(self, recipe: Recipe, previewed: Recipe, candidate: Candidate) -> Preview:
+        from workbench.measurement.compute import layers
+        from workbench.storage import estimate_bytes
+
+        records = tuple(layers(candidate, self.work))
+        return Preview(
+            recipe=recipe,
+            previewed=previewed,
+            parameters=sum(each.parameters for each in records),
+            nonzero=sum(each.nonzero for each in records),
+            macs=self._macs_of(candidate),
+            claimed_bytes=sum(each.claimed_bytes for each in records),
+            estimated_bytes=estimate_bytes(candidate),
+            layers=records,
+        )
+
+    def _macs_of(self, candidate: Candidate) -> int | None:
+        """Counted once per structure: constraints on weights do not change it."""
+        from workbench.measurement.compute import macs
+
+        if self.work.example is None:
+            return None
+        shapes = tuple((name, tuple(each.shape)) for name, each in candidate.model.named_parameters())
+        if shapes not in self._macs:
+            self._macs[shapes] = macs(candidate.model, self.work)
+        return self._macs[shapes]
+
+    def _accuracy(self, candidate: Candidate) -> Generator[tuple[Any, Mapping[str, float]], None, None]:
+        from workbench.measurement.accuracy import evaluating
+
+        steps = evaluating(self.work, candidate, split="validation")
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as end:
+                yield end.value.accuracy, end.value.metrics
+                return
+            if "accuracy" in progress.record:
+                yield progress.record["accuracy"], {}
