@@ -120,3 +120,9 @@ def test_blocker_of_these_tests_blocks():
     script = BLOCKED.format(names={"torch"}) + "import torch"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert "unimportable in this test" in ran.stderr
+
+
+def test_every_public_name_is_there():
+    import workbench
+
+    assert not [name for name in dir(workbench) if getattr(workbench, name, None) is None]
