@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from workbench.constraints import Constraint, Constraints
-from workbench.errors import WorkloadError
+from workbench.errors import WorkloadError, listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +24,13 @@ class Candidate:
         constraints: by parameter name.
         latent: the free weights of constrained parameters, from which training goes on; a parameter that is
             not named here is its own latent weight.
+        notes: what the last step has to say: layers it left alone, promises it ended.
     """
 
     model: nn.Module
     constraints: Constraints = field(default_factory=Constraints)
     latent: Mapping[str, Tensor] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, model: nn.Module) -> Candidate:
@@ -51,6 +53,24 @@ class Candidate:
         with torch.no_grad():
             weights = {name: constraints.constrain(name, latent[name]) for name in new}
         return Candidate(with_parameters(self.model, weights), constraints, latent)
+
+    def noting(self, *notes: str) -> Candidate:
+        """This candidate with more to say."""
+        return replace(self, notes=self.notes + notes)
+
+    def restructured(self, model: nn.Module) -> Candidate:
+        """This candidate with another structure, in eval mode; its tensors are the candidate's from now on.
+
+        Constraints stay where a parameter of the same name and shape is left; the others end, and the notes
+        say so. A step that knows which indices remain passes the constraints on itself.
+        """
+        shapes = {name: each.shape for name, each in model.named_parameters()}
+        before = {name: each.shape for name, each in self.model.named_parameters()}
+        kept = {name: chain for name, chain in self.constraints.items() if shapes.get(name) == before[name]}
+        ended = [name for name in self.constraints if name not in kept]
+        latent = {name: tensor for name, tensor in self.latent.items() if name in kept}
+        notes = (f"the constraints of {listed(ended)} ended with their shape",) if ended else ()
+        return Candidate(model.eval(), Constraints(kept), latent, self.notes + notes)
 
     def trained(self, model: nn.Module, latent: Mapping[str, Tensor]) -> Candidate:
         """This candidate after training: other free weights, the same constraints written into `model`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import RecipeError
@@ -31,15 +31,17 @@ class Stage:
     nonzero: int
     claimed_bytes: int
     history: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The stage as plain data, for JSON."""
-        return {**asdict(self), "history": [dict(each) for each in self.history]}
+        return {**asdict(self), "history": [dict(each) for each in self.history], "notes": list(self.notes)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Stage:
         """The stage `to_dict` wrote."""
-        return cls(**{**data, "history": tuple(dict(each) for each in data["history"])})
+        history = tuple(dict(each) for each in data["history"])
+        return cls(**{**data, "history": history, "notes": tuple(data.get("notes", ()))})
 
 
 @dataclass
@@ -125,7 +127,7 @@ def _stage(trail: _Trail, step: Technique, context: Context) -> Steps[None]:
         return
     trail.is_stopped = was_stopped
     trail.stages.append(_record(step, trail.candidate, candidate, time.perf_counter() - started, history))
-    trail.candidate = candidate
+    trail.candidate = replace(candidate, notes=())  # said by this stage; the next one speaks for itself
 
 
 def _recording(steps: Steps[Any], history: list[Mapping[str, Any]]) -> Steps[Any]:
@@ -151,7 +153,7 @@ def _record(
     summary = (
         f"{count:,} parameters, {zeros:.1%} zeros, claimed {new:,} bytes ({old / max(new, 1):.1f}× smaller)"
     )
-    return Stage(str(step), seconds, summary, count, kept, new, _thinned(history))
+    return Stage(str(step), seconds, summary, count, kept, new, _thinned(history), after.notes)
 
 
 def _version(
