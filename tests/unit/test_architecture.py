@@ -27,14 +27,24 @@ ONLY_IN = {
     "ipywidgets": ("panels", "live"),
     "anywidget": ("panels", "live"),
     "traitlets": ("panels", "live", "magics"),
-    "altair": ("charts",),
+    "altair": ("charts", "live"),
     "vl_convert": ("charts", "live"),
 }
 HEAVY = ("torch", "torchvision", "torch_pruning", "numpy", "onnx", "onnxruntime", "onnxscript", "safetensors")
 HEAVY += ("constriction", "yaml", *ONLY_IN)
 # modules that a notebook loads before it has a model: heavy imports stay inside their functions
 LIGHT = ("options", "technique", "recipe", "job", "errors", "techniques", "magics", "charts", "_version", "")
-TECHNIQUES_KNOW = {"technique", "options", "constraints", "training", "candidate", "errors", "job"}
+TECHNIQUES_KNOW = {
+    "technique",
+    "options",
+    "errors",
+    "job",
+    "constraints",
+    "candidate",
+    "layers",
+    "ranking",
+    "training",
+}
 UNPICKLING = re.compile(r"\b(pickle|dill|joblib|cloudpickle|shelve)\b|weights_only=False")
 # built from parts, so that this file does not contain what it looks for
 MACHINE_PATHS = re.compile("|".join(["/wo" + "rk/", "/ro" + "ot/", "/ho" + r"me/(?!jovyan)"]))

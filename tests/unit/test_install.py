@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import sysconfig
@@ -120,15 +119,3 @@ def test_examples_load_from_the_installed_package(own_python, tmp_path):
     module, classes = json.loads(ipython(own_python, tmp_path, LOADING).splitlines()[-1])
     assert module.startswith("workbench.")
     assert classes == 10
-
-
-def test_notebooks_use_the_kernel_of_the_environment_they_are_opened_in(tmp_path):
-    foreign = tmp_path / "kernels" / "python3"  # as `ipython kernel install --user` leaves it elsewhere
-    foreign.mkdir(parents=True)
-    spec = {"argv": ["/nowhere/python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]}
-    (foreign / "kernel.json").write_text(json.dumps({**spec, "display_name": "other", "language": "python"}))
-    command = [sys.executable, "-m", "jupyter", "kernelspec", "list", "--json"]
-    environment = {**os.environ, "JUPYTER_DATA_DIR": str(tmp_path)}
-    listed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    folder = json.loads(listed.stdout)["kernelspecs"]["python3"]["resource_dir"]
-    assert Path(folder).is_relative_to(sys.prefix)
