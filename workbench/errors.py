@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
+
+# bounds before `repr` is made: a YAML file of a few lines can hold a list of a million million items
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 400
+_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = _REPR.maxset = 8
+_REPR.maxlevel = 4
 
 
 class WorkbenchError(Exception):
@@ -51,3 +59,15 @@ def listed(names: Iterable[str], most: int = 12) -> str:
     names = list(names)
     shown = ", ".join(names[:most])
     return (f"{shown} and {len(names) - most} more" if len(names) > most else shown) or "none"
+
+
+def shown(value: Any, most: int = 60) -> str:
+    """A value as it would be written, on one line and cut after `most` characters."""
+    try:
+        text = " ".join(_REPR.repr(value).split())
+    except Exception:  # a whole number of thousands of digits, or somebody's class
+        return f"<{type(value).__name__}>"
+    if len(text) <= most:
+        return text
+    quote = text[0] if text[0] in "'\"" else ""
+    return f"{text[: most - 3 - len(quote)]}...{quote}"

@@ -7,12 +7,14 @@ Nothing in this file needs torch.
 from __future__ import annotations
 
 import dataclasses
+import keyword
 import math
+import numbers
 import typing
 from collections.abc import Mapping
 from typing import Any
 
-from workbench.errors import OptionError, listed, nearest
+from workbench.errors import OptionError, listed, nearest, shown
 
 _DESCRIPTION = "workbench.option"
 
@@ -24,8 +26,9 @@ class Reference:
     name: str
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
-            raise OptionError(f"a reference is a variable's name, got {self.name!r}")
+        is_name = isinstance(self.name, str) and self.name.isidentifier()
+        if not is_name or keyword.iskeyword(self.name):
+            raise OptionError(f"a reference is a variable's name, got {shown(self.name)}")
 
     def __str__(self) -> str:
         return self.name
@@ -77,8 +80,10 @@ class Option:
         if self.above is not None:
             top = f", at most {_number(self.high)}" if self.high is not None else ""
             return f"above {_number(self.above)}{top}"
-        if self.low is not None:
-            return f"at least {_number(self.low)}"
+        if self.low is not None or self.high is not None:
+            return (
+                f"at least {_number(self.low)}" if self.low is not None else f"at most {_number(self.high)}"
+            )
         return {"bool": "True, False", "text": "text"}.get(self.kind, "any")
 
 
@@ -177,10 +182,10 @@ def _kind_of(hint: Any, choices: tuple[Any, ...] | None) -> str:
 
 
 def _check_number(option: Option, value: Any, whole: bool) -> float | int:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise OptionError(f"{option.name} must be a number ({option.range}), got {value!r}")
-    if not math.isfinite(value):
-        raise OptionError(f"{option.name} must be a finite number ({option.range}), got {value}")
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):  # NumPy's numbers are real, too
+        raise OptionError(f"{option.name} must be a number ({option.range}), got {shown(value)}")
+    if not _is_finite(value):
+        raise OptionError(f"{option.name} must be a finite number ({option.range}), got {shown(value)}")
     if whole and value != int(value):
         raise OptionError(f"{option.name} must be a whole number ({option.range}), got {value}")
     number = int(value) if whole else float(value)
@@ -188,17 +193,24 @@ def _check_number(option: Option, value: Any, whole: bool) -> float | int:
         option.above is not None and number <= option.above
     )
     if too_low or (option.high is not None and number > option.high):
-        raise OptionError(f"{option.name} must lie {_between(option)}, got {value}{_hint(option, value)}")
+        raise OptionError(f"{option.name} must {_between(option)}, got {value}{_hint(option, value)}")
     return number
+
+
+def _is_finite(value: numbers.Real) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
 
 
 def _between(option: Option) -> str:
     if option.low is not None and option.high is not None:
-        return f"between {_number(option.low)} and {_number(option.high)}"
+        return f"lie between {_number(option.low)} and {_number(option.high)}"
     if option.above is not None:
         top = f" and at most {_number(option.high)}" if option.high is not None else ""
-        return f"above {_number(option.above)}{top}"
-    return f"at least {_number(option.low)}" if option.low is not None else f"at most {_number(option.high)}"
+        return f"lie above {_number(option.above)}{top}"
+    return f"be {option.range}"
 
 
 def _hint(option: Option, value: float) -> str:
@@ -217,50 +229,51 @@ def _check_int(option: Option, value: Any) -> int:
 
 def _check_bool(option: Option, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise OptionError(f"{option.name} must be True or False, got {value!r}")
+        raise OptionError(f"{option.name} must be True or False, got {shown(value)}")
     return value
 
 
 def _check_choice(option: Option, value: Any) -> Any:
     choices = option.choices or ()
     for choice in choices:
-        if value == choice and type(value) is type(choice):
+        if type(value) is type(choice) and value == choice:
             return choice
-    near = nearest(str(value), (str(choice) for choice in choices))
-    raise OptionError(f"{option.name} must be one of {listed(map(repr, choices))}, got {value!r}{near}")
+    near = nearest(value, map(str, choices)) if isinstance(value, str) else ""
+    raise OptionError(f"{option.name} must be one of {listed(map(repr, choices))}, got {shown(value)}{near}")
 
 
 def _check_text(option: Option, value: Any) -> str:
     if not isinstance(value, str):
-        raise OptionError(f"{option.name} must be a text, got {value!r}")
+        raise OptionError(f"{option.name} must be a text, got {shown(value)}")
     return value
 
 
 def _check_names(option: Option, value: Any) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, (tuple, list)):
-        raise OptionError(f"{option.name} must be a list of layer names, got {value!r}; write ['{value}']")
+        write = f"; write [{shown(value)}]" if isinstance(value, str) else ""
+        raise OptionError(f"{option.name} must be a list of layer names, got {shown(value)}{write}")
     if not all(isinstance(each, str) for each in value):
-        raise OptionError(f"{option.name} must be a list of layer names, got {value!r}")
+        raise OptionError(f"{option.name} must be a list of layer names, got {shown(value)}")
     return tuple(value)
 
 
 def _check_layers(option: Option, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(each, str) for each in value):
         raise OptionError(
-            f"{option.name} must map layer names to values, got {value!r}; write {{'fc1': 0.5}}"
+            f"{option.name} must map layer names to values, got {shown(value)}; write {{'fc1': 0.5}}"
         )
     for name, number in value.items():
         try:
             _check_number(option, number, whole=False)
         except OptionError as error:
-            raise OptionError(f"{error} (for layer {name!r})") from None
+            raise OptionError(f"{error} (for layer {shown(name)})") from None
     return dict(value)
 
 
 def _check_reference(option: Option, value: Any) -> str | Reference:
     if isinstance(value, (str, Reference)):
         return value
-    raise OptionError(f"{option.name} must be a text or the name of a variable, got {value!r}")
+    raise OptionError(f"{option.name} must be a text or the name of a variable, got {shown(value)}")
 
 
 def _number(value: float | None) -> str:

@@ -81,6 +81,7 @@ class Technique:
             raise TypeError(f"{cls.__name__}: family must be one of {listed(FAMILIES)}, got {family!r}")
         cls.family, cls.flag, cls.trains, cls.prepared_by = family, flag, trains, prepared_by
         dataclasses.dataclass(frozen=True, repr=False)(cls)
+        cls.__hash__ = Technique._hash  # type: ignore[method-assign]  # the generated one fails on mappings
         _first_by_position(cls)
 
     def __post_init__(self) -> None:
@@ -116,6 +117,10 @@ class Technique:
     def replace(self, **changes: Any) -> Technique:
         """The same technique with some options changed (and checked)."""
         return dataclasses.replace(self, **changes)
+
+    def _hash(self) -> int:
+        values = (getattr(self, each.name) for each in describe(self))
+        return hash((type(self), *(frozenset(v) if isinstance(v, Mapping) else v for v in values)))
 
     def __or__(self, other: Technique | Recipe) -> Recipe:
         from workbench.recipe import Recipe
