@@ -52,7 +52,7 @@ def run(notebooks: Path, scratch: Path, *more: str) -> subprocess.CompletedProce
 
 def copy(notebooks: Path, scratch: Path) -> Path:
     """A copy of a folder of notebooks (or of the folder with just that notebook) under `scratch`."""
-    folder = notebooks if notebooks.is_dir() else notebooks.parent
+    folder = notebooks.parent if notebooks.is_file() else notebooks
     copied = scratch / "notebooks"
     shutil.copytree(folder, copied, ignore=LEFT_OUT)
     if notebooks.is_file():

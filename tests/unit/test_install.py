@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -21,6 +22,7 @@ PACKAGE = ROOT / "workbench"
 OPENING = """
 %load_ext workbench
 import json
+import os
 import workbench
 print()
 print(json.dumps([workbench.__file__, workbench.__version__]))
@@ -31,6 +33,7 @@ HELPING = """
 """
 LOADING = """
 import json
+import os
 import workbench
 work = workbench.examples.load("digits")
 print()
@@ -73,7 +76,9 @@ def ipython(python: Path, folder: Path, script: str) -> str:
     path = folder / "script.ipy"
     path.write_text(script)
     command = [str(python), "-m", "IPython", "--no-banner", "--colors=NoColor", str(path)]
-    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    # hatch names the environment of the tests in VIRTUAL_ENV, and IPython would warn about another one
+    outside = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    ran = subprocess.run(command, cwd=folder, env=outside, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert not ran.stderr, ran.stderr
     return ran.stdout
