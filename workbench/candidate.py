@@ -46,13 +46,31 @@ class Candidate:
         """The latent weight of a parameter."""
         return self.latent.get(name, self.model.get_parameter(name)).detach()
 
-    def constrained(self, new: Mapping[str, Constraint]) -> Candidate:
-        """This candidate under further constraints; tensors that do not change are shared."""
+    def constrained(
+        self, new: Mapping[str, Constraint], weights: Mapping[str, Tensor] | None = None
+    ) -> Candidate:
+        """This candidate under further constraints; tensors that do not change are shared.
+
+        `weights` are the constrained weights where they are known already.
+        """
         constraints = self.constraints.adding(new)
         latent = dict(self.latent) | {name: self.free(name) for name in new}
+        known = weights or {}
         with torch.no_grad():
-            weights = {name: constraints.constrain(name, latent[name]) for name in new}
-        return Candidate(with_parameters(self.model, weights), constraints, latent)
+            made = {n: known[n] if n in known else constraints.constrain(n, latent[n]) for n in new}
+        latent = {name: tensor for name, tensor in latent.items() if not constraints.has_own_values(name)}
+        notes = self._replaced(constraints, new)
+        return Candidate(with_parameters(self.model, made), constraints, latent, self.notes + notes)
+
+    def _replaced(self, constraints: Constraints, new: Mapping[str, Constraint]) -> tuple[str, ...]:
+        """A note on the promises that a constraint of another type took the place of."""
+        ended = {
+            (type(old).__name__, type(new[name]).__name__)
+            for name in new
+            for old in self.constraints.get(name, ())
+            if type(old) is not type(new[name]) and old not in constraints[name]
+        }
+        return tuple(f"{old} ended: {later} took its place" for old, later in sorted(ended))
 
     def noting(self, *notes: str) -> Candidate:
         """This candidate with more to say."""
@@ -72,12 +90,19 @@ class Candidate:
         notes = (f"the constraints of {listed(ended)} ended with their shape",) if ended else ()
         return Candidate(model.eval(), Constraints(kept), latent, self.notes + notes)
 
-    def trained(self, model: nn.Module, latent: Mapping[str, Tensor]) -> Candidate:
-        """This candidate after training: other free weights, the same constraints written into `model`."""
+    def trained(
+        self, model: nn.Module, latent: Mapping[str, Tensor], constraints: Constraints | None = None
+    ) -> Candidate:
+        """This candidate after training: other free weights, its constraints written into `model`.
+
+        `constraints` are the same ones with other learned tensors, where training changed those too.
+        """
+        constraints = self.constraints if constraints is None else constraints
         with torch.no_grad():
             for name, weight in latent.items():
-                model.get_parameter(name).copy_(self.constraints.constrain(name, weight))
-        return Candidate(model, self.constraints, dict(latent))
+                model.get_parameter(name).copy_(constraints.constrain(name, weight))
+        free = {name: weight for name, weight in latent.items() if not constraints.has_own_values(name)}
+        return Candidate(model, constraints, free)
 
 
 def plain_copy(model: nn.Module) -> nn.Module:

@@ -85,20 +85,28 @@ class Training:
 
 
 class _Learner:
-    """A copy of the candidate whose free weights are leaves, with the chain applied in every forward pass."""
+    """A copy of the candidate whose free weights are leaves, with the chain applied in every forward pass.
+
+    Tensors that the constraints learn (shared values) are leaves too, each once however many use it; a weight
+    whose values come from its constraints is none.
+    """
 
     def __init__(self, candidate: Candidate, work: Workload) -> None:
         self.work = work
         self.start = candidate
         self.model: nn.Module = copy.deepcopy(candidate.model)
-        self.constraints: Constraints = candidate.constraints
+        trains = {name for name in candidate.constraints if self.model.get_parameter(name).requires_grad}
+        learned = Constraints({name: candidate.constraints[name] for name in trains}).learned()
+        self.learned = {key: tensor.detach().clone().requires_grad_() for key, tensor in learned.items()}
+        self.constraints: Constraints = candidate.constraints.replacing(self.learned)
         self.latent: dict[str, Tensor] = {}
         for name in self.constraints:
-            trains = self.model.get_parameter(name).requires_grad
-            self.latent[name] = candidate.free(name).clone().requires_grad_(trains)
+            is_leaf = name in trains and not self.constraints.has_own_values(name)
+            self.latent[name] = candidate.free(name).clone().requires_grad_(is_leaf)
         constrained = {id(self.model.get_parameter(name)) for name in self.latent}
         free = [p for p in self.model.parameters() if p.requires_grad and id(p) not in constrained]
-        self.leaves = [each for each in self.latent.values() if each.requires_grad] + free
+        leaves = [*self.latent.values(), *self.learned.values()]
+        self.leaves = [each for each in leaves if each.requires_grad] + free
         if not self.leaves:
             raise WorkbenchError("nothing to train: every parameter is frozen (requires_grad is False)")
         self._caller = _Caller(self.model, work)
@@ -135,7 +143,8 @@ class _Learner:
         for parameter in model.parameters():
             parameter.grad = None
         latent = {name: tensor.detach().clone() for name, tensor in self.latent.items()}
-        return self.start.trained(model, latent)
+        values = {id(leaf): leaf.detach().clone() for leaf in self.learned.values()}
+        return self.start.trained(model, latent, self.constraints.replacing(values))
 
 
 class _Caller(nn.Module):

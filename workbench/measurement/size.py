@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from workbench.constraints import Constraint
 
 _SCALE_BYTES = 4  # scales are float32
+_SHARED_BYTES = 2  # the values of a codebook are float16
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Size:
 
 
 def claimed_bytes(candidate: Candidate) -> int:
-    """Bits × kept weights, with the scales; no index of where the zeros are, no header, no entropy coding.
+    """Bits × kept weights, with scales and codebooks; no index of where the zeros are, no header, no entropy
+    coding.
 
     A weight without a constraint counts at its own dtype, as buffers do; tied tensors count once.
     """
@@ -41,7 +43,20 @@ def parameter_bytes(candidate: Candidate, name: str) -> int:
     mask = candidate.constraints.of(name, Mask)
     kept = int(mask.keep.sum()) if mask is not None else tensor.numel()
     scales = [each.scale for each in _chain(candidate, name) if hasattr(each, "scale")]
-    return math.ceil(bits(candidate, name) * kept / 8) + sum(_SCALE_BYTES * each.numel() for each in scales)
+    beside = sum(_SCALE_BYTES * each.numel() for each in scales) + _codebook_bytes(candidate, name)
+    return math.ceil(bits(candidate, name) * kept / 8) + beside
+
+
+def _codebook_bytes(candidate: Candidate, name: str) -> int:
+    """The values a parameter shares; those of a codebook of several count with the first of them."""
+    from workbench.constraints import Codebook
+
+    own = candidate.constraints.of(name, Codebook)
+    if own is None:
+        return 0
+    books = ((other, candidate.constraints.of(other, Codebook)) for other in candidate.constraints)
+    first = next(other for other, book in books if book is not None and book.values is own.values)
+    return _SHARED_BYTES * len(own.values) if first == name else 0
 
 
 def bits(candidate: Candidate, name: str) -> int:
