@@ -17,7 +17,7 @@ from workbench.technique import Context, Technique, prepared
 
 if TYPE_CHECKING:
     from workbench.measurement.accuracy import Accuracy
-    from workbench.measurement.compute import LayerRecord
+    from workbench.measurement.compute import LayerRecord, Macs
     from workbench.workload import Workload
 
 _KEPT_PREFIXES = 6  # candidates of a recipe's first steps, so that moving a later slider starts after them
@@ -73,7 +73,7 @@ class Previewer:
         self.work = work
         self.start = start if start is not None else Candidate(work.baseline)
         self._prefixes: dict[tuple[Technique, ...], Candidate] = {}
-        self._macs: dict[tuple[Any, ...], int | None] = {}
+        self._macs: dict[tuple[Any, ...], Macs | None] = {}
 
     def previewing(
         self, recipe: Recipe, seed: int = 0, names: Mapping[str, Any] | None = None
@@ -120,29 +120,29 @@ class Previewer:
 
     def _structure(self, recipe: Recipe, previewed: Recipe, candidate: Candidate) -> Preview:
         from workbench.measurement.compute import layers
+        from workbench.measurement.size import claimed_bytes
         from workbench.storage import estimate_bytes
 
-        records = tuple(layers(candidate, self.work))
+        counted = self._macs_of(candidate)
+        records = tuple(layers(candidate, self.work, counted))
         return Preview(
             recipe=recipe,
             previewed=previewed,
             parameters=sum(each.parameters for each in records),
             nonzero=sum(each.nonzero for each in records),
-            macs=self._macs_of(candidate),
-            claimed_bytes=sum(each.claimed_bytes for each in records),
+            macs=counted.total if counted else None,
+            claimed_bytes=claimed_bytes(candidate),
             estimated_bytes=estimate_bytes(candidate),
             layers=records,
         )
 
-    def _macs_of(self, candidate: Candidate) -> int | None:
+    def _macs_of(self, candidate: Candidate) -> Macs | None:
         """Counted once per structure: constraints on weights do not change it."""
-        from workbench.measurement.compute import macs
+        from workbench.measurement.compute import call_of, count_macs
 
-        if self.work.example is None:
-            return None
         shapes = tuple((name, tuple(each.shape)) for name, each in candidate.model.named_parameters())
         if shapes not in self._macs:
-            self._macs[shapes] = macs(candidate.model, self.work)
+            self._macs[shapes] = count_macs(candidate.model, self.work.example, call_of(self.work))
         return self._macs[shapes]
 
     def _accuracy(self, candidate: Candidate) -> Generator[tuple[Any, Mapping[str, float]], None, None]:

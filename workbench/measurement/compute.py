@@ -98,11 +98,15 @@ def count_macs(model: nn.Module, example: Any, call: Call | None = None) -> Macs
             return _counted(model, example, call)
 
 
-def layers(candidate: Candidate, work: Workload) -> list[LayerRecord]:
-    """One record for each layer that has parameters, in the model's own order."""
+def layers(candidate: Candidate, work: Workload, counted: Macs | None = None) -> list[LayerRecord]:
+    """One record for each layer that has parameters, in the model's own order.
+
+    Args:
+        counted: what `count_macs` found for a model of the same structure; counted here where not given.
+    """
     from workbench.measurement.size import bits, parameter_bytes
 
-    counted = count_macs(candidate.model, work.example, call_of(work))
+    counted = counted or count_macs(candidate.model, work.example, call_of(work))
     records = []
     for layer, module, named in _owners(candidate.model):
         largest = max(named, key=lambda name: named[name].numel())
