@@ -16,20 +16,16 @@ class NetworkRefused(ConnectionError):
     """Raised in place of a connection to another machine."""
 
 
-def is_local(address: Any) -> bool:
-    """Whether a socket address, or the name of a host, stays on this machine."""
-    host = address[0] if isinstance(address, tuple) else address
-    if host is None or not isinstance(address, tuple | str):
-        return True  # bytes are the path of a Unix socket
-    if isinstance(host, bytes):
-        host = host.decode()
-    if host in ("", "localhost", "localhost.localdomain") or host.startswith("/"):
+def is_local(host: Any) -> bool:
+    """Whether the name or number of a host means this machine."""
+    host = host.decode() if isinstance(host, bytes) else host
+    if not isinstance(host, str) or host in ("", "localhost", "localhost.localdomain"):
         return True
     try:
-        parsed = ip_address(host.partition("%")[0])
+        address = ip_address(host.partition("%")[0])
     except ValueError:
         return False
-    return parsed.is_loopback or parsed.is_unspecified
+    return address.is_loopback or address.is_unspecified
 
 
 def own_names() -> tuple[str, ...]:
@@ -44,8 +40,10 @@ def refuse_network(event: str, arguments: tuple[Any, ...]) -> None:
     """The audit hook: raise `NetworkRefused` for a connection, a datagram or a look-up that leaves."""
     if not event.startswith("socket."):
         return
-    if event in ("socket.connect", "socket.sendto"):
-        is_refused = not is_local(arguments[1])
+    if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+        address = arguments[1]
+        # other kinds of address belong to sockets that cannot leave: the path of a Unix socket above all
+        is_refused = isinstance(address, tuple) and not is_local(address[0])
     elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
         is_refused = not is_local(arguments[0]) and arguments[0] not in own_names()
     else:

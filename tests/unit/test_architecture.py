@@ -33,7 +33,7 @@ ONLY_IN = {
 HEAVY = ("torch", "torchvision", "torch_pruning", "numpy", "onnx", "onnxruntime", "onnxscript", "safetensors")
 HEAVY += ("constriction", "yaml", *ONLY_IN)
 # modules that a notebook loads before it has a model: heavy imports stay inside their functions
-LIGHT = ("options", "technique", "recipe", "job", "errors", "techniques", "magics", "charts", "_version", "")
+LIGHT = ("options", "technique", "recipe", "job", "errors", "techniques", "magics")
 TECHNIQUES_KNOW = {
     "technique",
     "options",
