@@ -50,7 +50,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """`"; did you mean 'Quantize'?"` for a name close to a known one, else an empty text."""
     known = list(known)
     by_lower = {each.lower(): each for each in known}
-    close = get_close_matches(str(name).lower(), list(by_lower), n=1, cutoff=0.6)
+    close = get_close_matches(str(name)[:100].lower(), list(by_lower), n=1, cutoff=0.6)
     return f"; did you mean {by_lower[close[0]]!r}?" if close else ""
 
 

@@ -80,10 +80,10 @@ class Option:
         if self.above is not None:
             top = f", at most {_number(self.high)}" if self.high is not None else ""
             return f"above {_number(self.above)}{top}"
-        if self.low is not None or self.high is not None:
-            return (
-                f"at least {_number(self.low)}" if self.low is not None else f"at most {_number(self.high)}"
-            )
+        if self.low is not None:
+            return f"at least {_number(self.low)}"
+        if self.high is not None:
+            return f"at most {_number(self.high)}"
         return {"bool": "True, False", "text": "text"}.get(self.kind, "any")
 
 
@@ -151,7 +151,7 @@ def option_named(config: Any, name: str) -> Option:
     if name not in options:
         cls = config if isinstance(config, type) else type(config)
         raise OptionError(
-            f"{cls.__name__} has no option {name!r}{nearest(name, options)} (it has: {listed(options)})"
+            f"{cls.__name__} has no option {shown(name)}{nearest(name, options)} (it has: {listed(options)})"
         )
     return options[name]
 

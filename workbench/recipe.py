@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.errors import OptionError, RecipeError
+from workbench.errors import RecipeError, WorkbenchError, shown
 from workbench.options import Reference, describe
 from workbench.technique import Technique, find
 
 _REFERENCE = "variable"  # how a reference is spelt in YAML and JSON: {variable: net2}
 _LONGEST = 20_000  # characters; a recipe is a line, and Python's parser recurses
+_LIKE = "PruneWeights(sparsity=0.9) | FineTune(epochs=2)"
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,11 @@ class Recipe:
     steps: tuple[Technique, ...] = ()
 
     def __post_init__(self) -> None:
-        for step in self.steps:
-            if not isinstance(step, Technique):
-                raise RecipeError(f"a recipe is made of techniques joined by |, got {_short(step)}")
+        is_several = isinstance(self.steps, (tuple, list))
+        for step in self.steps if is_several else (self.steps,):
+            if not isinstance(step, Technique) or not is_several:
+                raise RecipeError(f"a recipe is made of techniques joined by |, got {_given(step)}")
+        object.__setattr__(self, "steps", tuple(self.steps))
 
     @classmethod
     def of(cls, given: Recipe | Technique | str) -> Recipe:
@@ -43,7 +46,7 @@ class Recipe:
             return cls((given,))
         if isinstance(given, str):
             return cls.parse(given)
-        raise RecipeError(f"a recipe is techniques joined by |, or their text; got {_short(given)}")
+        raise RecipeError(f"a recipe is techniques joined by |, or their text; got {_given(given)}")
 
     @classmethod
     def parse(cls, text: str) -> Recipe:
@@ -53,21 +56,20 @@ class Recipe:
             RecipeError: the text is not a recipe, or names an unknown technique or option.
             OptionError: an option's value is out of range.
         """
+        if not isinstance(text, str):
+            raise RecipeError(f"a recipe is a text like {_LIKE}, got {_given(text)}")
         if len(text) > _LONGEST:
             raise RecipeError(f"a recipe has at most {_LONGEST:,} characters, got {len(text):,}")
         if not text.strip():
             return cls()
         try:
-            tree = ast.parse(f"({text.strip()}\n)", mode="eval").body
-            steps = tuple(_technique(node) for node in _stages(tree))
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            if isinstance(error, (RecipeError, OptionError)):
-                raise
+            return cls(tuple(_technique(node) for node in _stages(_tree(text.strip()))))
+        except WorkbenchError:
+            raise
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise RecipeError(
-                f"not a recipe: {_short(text)}; write techniques joined by |, "
-                "like PruneWeights(sparsity=0.9) | FineTune(epochs=2)"
+                f"not a recipe: {shown(text.strip())}; write techniques joined by |, like {_LIKE}"
             ) from None
-        return cls(steps)
 
     def __str__(self) -> str:
         return " | ".join(map(str, self.steps))
@@ -75,7 +77,8 @@ class Recipe:
     __repr__ = __str__
 
     def __or__(self, other: Recipe | Technique) -> Recipe:
-        if isinstance(other, (Recipe, Technique)):
+        is_class = isinstance(other, type) and issubclass(other, Technique)
+        if is_class or isinstance(other, (Recipe, Technique)):
             return Recipe(self.steps + Recipe.of(other).steps)
         return NotImplemented
 
@@ -96,7 +99,7 @@ class Recipe:
     def from_records(cls, records: Any) -> Recipe:
         """The recipe of a list of names, or of `{name: options}` mappings; see `to_records`."""
         if not isinstance(records, list):
-            raise RecipeError(f"a recipe file holds a list of techniques, got {_short(records)}")
+            raise RecipeError(f"a recipe file holds a list of techniques, got {shown(records)}")
         return cls(tuple(_from_record(record) for record in records))
 
     def to_json(self) -> str:
@@ -107,9 +110,10 @@ class Recipe:
     def from_json(cls, text: str) -> Recipe:
         """The recipe a JSON text holds."""
         try:
-            return cls.from_records(json.loads(text))
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise RecipeError(f"not a recipe in JSON: {error}") from None
+            records = json.loads(text)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise RecipeError(f"not a recipe in JSON: {shown(str(error))}") from None
+        return cls.from_records(records)
 
     def to_yaml(self) -> str:
         """The recipe as YAML, every option written out."""
@@ -123,10 +127,11 @@ class Recipe:
         import yaml
 
         try:
-            return cls.from_records(yaml.safe_load(text))
-        except (yaml.YAMLError, RecursionError) as error:
+            records = yaml.safe_load(text)
+        except Exception as error:  # its constructors raise whatever an odd scalar makes them raise
             first_line = str(error).split("\n")[0]
-            raise RecipeError(f"not a recipe in YAML: {first_line}") from None
+            raise RecipeError(f"not a recipe in YAML: {shown(first_line)}") from None
+        return cls.from_records(records)
 
     def untrained(self) -> Recipe:
         """The steps before the first one that trains: what a preview can show at once."""
@@ -136,11 +141,22 @@ class Recipe:
         return self
 
 
-def _stages(node: ast.expr) -> Iterator[ast.expr]:
-    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        yield from _stages(node.left)
-        node = node.right
-    yield node
+def _tree(text: str) -> ast.expr:
+    """The syntax tree of a text, which may run over several lines."""
+    tree = ast.parse(f"({text}\n)", mode="eval").body
+    if tree.col_offset == 0 and not isinstance(tree, ast.Tuple):  # the text closed our bracket: "A) | (B"
+        raise SyntaxError(text)
+    return tree
+
+
+def _stages(tree: ast.expr) -> Iterator[ast.expr]:
+    pending = [] if isinstance(tree, ast.Tuple) and not tree.elts else [tree]  # nothing but a comment
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            pending += [node.right, node.left]
+        else:
+            yield node
 
 
 def _technique(node: ast.expr) -> Technique:
@@ -148,13 +164,17 @@ def _technique(node: ast.expr) -> Technique:
         return find(node.id)()
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
         raise RecipeError(
-            f"expected a technique like PruneWeights(sparsity=0.9), got {_short(ast.unparse(node))}"
+            f"expected a technique like PruneWeights(sparsity=0.9), got {shown(ast.unparse(node))}"
         )
     cls = find(node.func.id)
     if any(keyword.arg is None for keyword in node.keywords):
         raise RecipeError(f"{cls.__name__}: write options out, ** is not read in a recipe")
     positional = [_literal(argument, cls, "") for argument in node.args]
-    options = {str(each.arg): _literal(each.value, cls, str(each.arg)) for each in node.keywords}
+    options: dict[str, Any] = {}
+    for each in node.keywords:
+        if each.arg in options:
+            raise RecipeError(f"{cls.__name__} got {each.arg} twice")
+        options[str(each.arg)] = _literal(each.value, cls, str(each.arg))
     return cls(*positional, **options)
 
 
@@ -163,10 +183,10 @@ def _literal(node: ast.expr, cls: type[Technique], name: str) -> Any:
         return Reference(node.id)
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError):
         where = f"{cls.__name__}({name}=...)" if name else cls.__name__
         raise RecipeError(
-            f"{where}: a recipe holds numbers, texts and names only, got {_short(ast.unparse(node))}"
+            f"{where}: a recipe holds numbers, texts and names only, got {shown(ast.unparse(node))}"
         ) from None
 
 
@@ -174,12 +194,14 @@ def _from_record(record: Any) -> Technique:
     if isinstance(record, str):
         return find(record)()
     if not isinstance(record, Mapping) or len(record) != 1:
-        raise RecipeError(f"a step of a recipe file is a name or one 'name: options', got {_short(record)}")
+        raise RecipeError(f"a step of a recipe file is a name or one 'name: options', got {shown(record)}")
     ((name, options),) = record.items()
     options = {} if options is None else options
     if not isinstance(options, Mapping) or not all(isinstance(key, str) for key in options):
-        raise RecipeError(f"the options of {name} must map names to values, got {_short(options)}")
-    return find(str(name))(**{key: _from_plain(value) for key, value in options.items()})
+        raise RecipeError(f"the options of {shown(name)} must map names to values, got {shown(options)}")
+    cls = find(str(name))
+    references = {each.name for each in describe(cls) if each.kind == "reference"}
+    return cls(**{key: _from_plain(value, key in references) for key, value in options.items()})
 
 
 def _plain(value: Any) -> Any:
@@ -188,13 +210,13 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _from_plain(value: Any) -> Any:
-    if isinstance(value, Mapping) and set(value) == {_REFERENCE}:
+def _from_plain(value: Any, may_be_reference: bool) -> Any:
+    if may_be_reference and isinstance(value, Mapping) and set(value) == {_REFERENCE}:
         return Reference(str(value[_REFERENCE]))
     return value
 
 
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value)
-    text = " ".join(text.split())
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+def _given(value: Any) -> str:
+    if isinstance(value, type) and issubclass(value, Technique):
+        return f"a class: write {value.__name__}()"
+    return shown(value)

@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
-from workbench.errors import RecipeError, listed, nearest
+from workbench.errors import RecipeError, listed, nearest, shown
 from workbench.options import Reference, check_all, describe, option
 
 if TYPE_CHECKING:
@@ -146,13 +146,14 @@ def _first_by_position(cls: type[Technique]) -> None:
                 f"{cls.__name__} takes one value by position, got {len(args)}; name them: {listed(names)}"
             )
         if args and not names:
-            raise RecipeError(f"{cls.__name__} takes no options, got {args[0]!r}")
+            raise RecipeError(f"{cls.__name__} takes no options, got {shown(args[0])}")
         if args and names[0] in options:
             raise RecipeError(f"{cls.__name__} got {names[0]} twice")
         for name in options:
             if name not in names:
                 raise RecipeError(
-                    f"{cls.__name__} has no option {name!r}{nearest(name, names)} (it has: {listed(names)})"
+                    f"{cls.__name__} has no option {shown(name)}{nearest(name, names)} "
+                    f"(it has: {listed(names)})"
                 )
         generated(self, *args, **options)
 
@@ -182,7 +183,8 @@ def find(name: str) -> type[Technique]:
     """
     known = techniques()
     if name not in known:
-        raise RecipeError(f"no technique named {name!r}{nearest(name, known)} (there are: {listed(known)})")
+        near = nearest(name, known)
+        raise RecipeError(f"no technique named {shown(name)}{near} (there are: {listed(known)})")
     return known[name]
 
 
