@@ -1,0 +1,106 @@
+"""The packed file: zeros not stored, codes really packed, structure and recipe in the header (see `README.md`)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from workbench.errors import StorageError, listed
+from workbench.storage import files
+from workbench.storage.inventory import Line, inventory
+from workbench.storage.packing import estimate_bytes, figures, pack, with_report
+from workbench.storage.unpacking import Header, Unpacked, unpack
+
+if TYPE_CHECKING:
+    from workbench.versions import Version
+
+SUFFIX = ".safetensors"
+
+
+def save(version: Version, path: str | Path, level: str = "packed") -> int:
+    """Write a version as one packed file and return its length in bytes.
+
+    The file is written under a temporary name and renamed: a full disk or a kill leaves the old file or none.
+
+    Args:
+        path: ends in `.safetensors`; its folder exists.
+        level: "packed" for fast loading (these are the bytes the version's report counts), "coded" for the
+            smallest file.
+
+    Raises:
+        StorageError: one line; nothing was written.
+    """
+    packed = getattr(version, "packed", None)
+    if not isinstance(packed, bytes):
+        raise StorageError(f"save takes a version, as wb.compress gives it; got {type(version).__name__}")
+    place = files.target(path, SUFFIX)
+    return files.write(place, packed if level == "packed" else version.packed_as(level))
+
+
+def load(path: str | Path, model: nn.Module) -> Version:
+    """The version a packed file holds, on a copy of `model`, which is not changed. Nothing is unpickled.
+
+    Args:
+        model: a new instance of the original class, `Net()`; its weights do not matter, its structure does.
+
+    Raises:
+        StorageError: one line that names the file and what is wrong with it.
+    """
+    from workbench.versions import Version
+
+    data = files.read(path)
+    try:
+        return Version.of_packed(data, model, name=Path(path).stem)
+    except StorageError as error:
+        raise StorageError(f"{Path(path).name}: {error}") from error
+
+
+def export(version: Version, path: str | Path, example: Any = None) -> int:
+    """Write a version for another runtime, its weights as plain float32, and return the bytes written.
+
+    Args:
+        path: the suffix decides: `.onnx`.
+        example: the inputs of one sample; the workload's own where it is not given.
+
+    Raises:
+        StorageError: an unknown suffix, a folder that cannot be written, or no example; one line.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in _EXPORTERS:
+        known = listed(sorted(_EXPORTERS))
+        raise StorageError(
+            f"{Path(path).name!r} names no format that can be exported; those that work: {known}"
+        )
+    place = files.target(path, suffix)
+    if example is None and version.work is not None:
+        example = version.work.example
+    if example is None:
+        raise StorageError("export needs the inputs of one sample: export(version, path, example=inputs)")
+    _EXPORTERS[suffix](version.candidate.model, example, place)
+    return place.stat().st_size
+
+
+def _to_onnx(model: nn.Module, example: Any, path: Path) -> None:
+    from workbench.runtimes.onnx_export import export_onnx
+
+    export_onnx(model, example, path)
+
+
+_EXPORTERS = {".onnx": _to_onnx}
+
+__all__ = [
+    "Header",
+    "Line",
+    "Unpacked",
+    "estimate_bytes",
+    "export",
+    "figures",
+    "inventory",
+    "load",
+    "pack",
+    "save",
+    "unpack",
+    "with_report",
+]

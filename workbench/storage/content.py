@@ -1,0 +1,164 @@
+"""One tensor with its constraints, as the encodings see it, and what an encoding answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from workbench.constraints import Constraint, Mask
+from workbench.storage.tensors import raw
+
+C = TypeVar("C", bound=Constraint)
+Record = list[Any]  # [name, parameters] of one part of the file, as JSON
+
+LEVELS = ("packed", "coded")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Bytes of the file together with the record that says how to read them."""
+
+    record: Record
+    data: bytes | memoryview
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One way to write something: how many bytes it takes, and the writing itself."""
+
+    size: int
+    write: Callable[[], Part]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to write a tensor's values: beside the positions of those that are stored, or without.
+
+    Attributes:
+        name: of the encoding of values.
+        values: its offer.
+        positions: which values are stored; None where all are, and a mask shows in the values.
+    """
+
+    name: str
+    values: Offer
+    positions: Offer | None = None
+
+    @property
+    def size(self) -> int:
+        """All its bytes."""
+        return self.values.size + (self.positions.size if self.positions else 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """A tensor to be stored.
+
+    Attributes:
+        tensor: plain (see `tensors.plain`).
+        constraints: what its values satisfy, in chain order.
+        level: "packed" or "coded".
+        is_estimate: sizes are wanted only, and may come from a sample.
+    """
+
+    tensor: Tensor
+    constraints: tuple[Constraint, ...] = ()
+    level: str = "packed"
+    is_estimate: bool = False
+
+    def constraint(self, kind: type[C]) -> C | None:
+        """The constraint of one type, or None."""
+        return next((each for each in self.constraints if type(each) is kind), None)
+
+    @property
+    def count(self) -> int:
+        """How many values there are."""
+        return self.tensor.numel()
+
+    @cached_property
+    def raw(self) -> np.ndarray:
+        """The values' bits, flat."""
+        return raw(self.tensor)
+
+    @cached_property
+    def nonzero(self) -> np.ndarray:
+        """Which values are not zero, flat bool.
+
+        Without constraints a negative zero counts as a value. Under them its sign means nothing (it is what
+        rounding or masking a negative weight leaves), and it is stored as the zero it equals.
+        """
+        return (self.tensor.reshape(-1) != 0).numpy() if self.constraints else self.raw != 0
+
+    @cached_property
+    def mask(self) -> np.ndarray | None:
+        """What the mask keeps, flat bool; None where there is no mask."""
+        mask = self.constraint(Mask)
+        return None if mask is None else mask.keep.detach().cpu().reshape(-1).contiguous().numpy()
+
+    @property
+    def stored(self) -> np.ndarray:
+        """The values that must be stored: what the mask keeps, else those that are not zero."""
+        return self.nonzero if self.mask is None else self.mask
+
+    @cached_property
+    def stored_count(self) -> int:
+        """How many values must be stored."""
+        return int(np.count_nonzero(self.stored))
+
+    @cached_property
+    def nonzero_count(self) -> int:
+        """How many values are not zero."""
+        return int(np.count_nonzero(self.nonzero))
+
+    @cached_property
+    def is_clean(self) -> bool:
+        """Whether every value outside the mask is zero."""
+        return self.mask is None or self.is_estimate or not bool(np.any(self.nonzero & ~self.mask))
+
+    @property
+    def shows_mask(self) -> bool:
+        """Whether the mask can be read off the values: all it keeps are not zero."""
+        return self.mask is None or (self.is_clean and self.nonzero_count == self.stored_count)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a decoder knows of a tensor when it reads the values.
+
+    Attributes:
+        shape, dtype: of the tensor; its memory may be allocated, they are the model's own.
+        stored: flat bool, the values that are stored; None where all are.
+        constraints: those read so far, all but the mask.
+        has_mask: whether a mask has to be given back.
+    """
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    stored: np.ndarray | None
+    constraints: tuple[Constraint, ...]
+    has_mask: bool
+
+    @property
+    def count(self) -> int:
+        """How many values the tensor has."""
+        return math.prod(self.shape)
+
+    @property
+    def stored_count(self) -> int:
+        """How many values are stored."""
+        return self.count if self.stored is None else int(np.count_nonzero(self.stored))
+
+
+@dataclass(frozen=True)
+class Read:
+    """A tensor read back, and the mask where it shows in the values (flat bool)."""
+
+    tensor: Tensor
+    mask: np.ndarray | None = None

@@ -1,0 +1,107 @@
+"""Values on a uniform grid: their codes in as many bits as the grid has, and the grid's scales.
+
+A grid of b bits has `2**b - 1` codes, from -top to top; they are written shifted by top. The number left over
+stands for a value that the mask removed, where all values are written; so a mask costs nothing beside codes
+of all values. Where only stored values are written and none is zero, zero has no number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+import torch
+
+from workbench.constraints import Grid
+from workbench.errors import StorageError
+from workbench.storage import positions, symbols
+from workbench.storage.content import Content, Offer, Part, Read, Reading, Way
+from workbench.storage.fields import Fields
+from workbench.storage.tensors import as_bytes, from_raw, plain, raw
+
+NAME = "grid"
+
+
+def ways(content: Content) -> Iterator[Way]:
+    """The codes of all values, or of the stored ones beside their positions."""
+    grid = content.constraint(Grid)
+    if grid is None or not content.tensor.is_floating_point() or not content.is_clean:
+        return
+    codes = cache(lambda: grid.codes(content.tensor).reshape(-1).numpy())
+    every = symbols.offer(lambda: _all(codes(), grid, content.mask), content.count, grid.bits, content.level)
+    yield Way(NAME, _offer(every, {}))
+    has_zeros = content.nonzero_count < content.stored_count
+    width = grid.bits if has_zeros else (2 * grid.top - 1).bit_length()
+    kept = symbols.offer(
+        lambda: _stored(codes()[content.stored], grid, has_zeros), content.stored_count, width, content.level
+    )
+    where = positions.smallest(content.stored, content.is_estimate)
+    yield Way(NAME, _offer(kept, {} if has_zeros else {"nonzero": True}), where)
+
+
+def read(parameters: Fields, data: memoryview, reading: Reading) -> Read:
+    """The tensor, computed from its codes as the grid does it, and its mask where all values are written."""
+    grid = next((each for each in reading.constraints if isinstance(each, Grid)), None)
+    if grid is None or not reading.dtype.is_floating_point:
+        raise StorageError("codes of a grid need the grid and a tensor of floating-point numbers")
+    count = reading.stored_count
+    numbers = symbols.read(parameters.given.get("codes"), data, count).astype(np.int32)
+    removed = 2 * grid.top + 1
+    if numbers.size and (numbers.min() < 0 or numbers.max() > removed):
+        raise StorageError(f"a code lies outside the grid of {grid.bits} bits")
+    codes = numbers - grid.top
+    mask = None
+    if reading.stored is None:
+        mask = numbers != removed
+        codes[~mask] = 0
+    else:
+        if parameters.flag("nonzero"):
+            codes[codes >= 0] += 1
+        codes = _spread(codes, reading)
+    values = torch.from_numpy(codes).reshape(reading.shape).float() * grid.scale
+    return Read(values.to(reading.dtype), mask if reading.has_mask else None)
+
+
+def write_constraint(grid: Grid) -> Part:
+    """The grid itself: its bits in the record, its scales as float32."""
+    scale = plain(grid.scale, "a grid's scale").float()
+    return Part([Grid.__name__, {"bits": grid.bits, "shape": list(scale.shape)}], as_bytes(raw(scale)))
+
+
+def read_constraint(parameters: Fields, data: memoryview, reading: Reading) -> Grid:
+    """The grid that `write_constraint` wrote."""
+    bits = parameters.integer("bits", low=2, high=16)
+    shape = tuple(parameters.integers("shape"))
+    fits = len(shape) <= len(reading.shape) and all(
+        own in (1, full) for own, full in zip(shape[::-1], reading.shape[::-1], strict=False)
+    )
+    if not fits or len(data) != 4 * int(np.prod(shape, dtype=np.int64)):
+        raise StorageError("the scales of a grid do not fit its tensor")
+    values = np.frombuffer(data, np.uint8).view(np.uint32).copy()
+    return Grid(bits, from_raw(values, torch.float32, shape))
+
+
+def _offer(codes: Offer, parameters: dict[str, bool]) -> Offer:
+    def write() -> Part:
+        part = codes.write()
+        return Part([NAME, {"codes": part.record, **parameters}], part.data)
+
+    return Offer(codes.size, write)
+
+
+def _all(codes: np.ndarray, grid: Grid, mask: np.ndarray | None) -> np.ndarray:
+    numbers = (codes + grid.top).astype(np.uint16)
+    if mask is not None:
+        numbers[~mask] = 2 * grid.top + 1
+    return numbers
+
+
+def _stored(codes: np.ndarray, grid: Grid, has_zeros: bool) -> np.ndarray:
+    return (codes + grid.top if has_zeros else codes + grid.top - (codes > 0)).astype(np.uint16)
+
+
+def _spread(codes: np.ndarray, reading: Reading) -> np.ndarray:
+    spread = np.zeros(reading.count, np.int32)
+    spread[reading.stored] = codes
+    return spread

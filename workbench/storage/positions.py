@@ -1,0 +1,29 @@
+"""The ways to write which values of a tensor are stored. A new way is a module and a line here."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from workbench.errors import StorageError
+from workbench.storage import bitmap, gaps
+from workbench.storage.content import Offer
+from workbench.storage.fields import Fields
+
+WAYS = {each.NAME: each for each in (bitmap, gaps)}
+
+
+def smallest(stored: np.ndarray, is_estimate: bool = False) -> Offer:
+    """The shortest way to write flat bool `stored`."""
+    offers = [way.offer(stored, is_estimate) for way in WAYS.values()]
+    return min((each for each in offers if each is not None), key=lambda each: each.size)
+
+
+def read(name: str, parameters: Fields, data: memoryview, count: int) -> np.ndarray:
+    """Which of `count` values are stored, flat bool.
+
+    Raises:
+        StorageError: an unknown way, or bytes that do not fit.
+    """
+    if name not in WAYS:
+        raise StorageError(f"unknown way to write positions: {name[:40]!r}; a newer workbench may know it")
+    return WAYS[name].read(parameters, data, count)
