@@ -1,4 +1,4 @@
-"""The packed file: zeros not stored, codes really packed, structure and recipe in the header (see `README.md`)."""
+"""The packed file: zeros not stored, codes really packed; `README.md` has the format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The encodings of values and of constraints, and the choice among them. A new one is a module and a line here."""
+"""The encodings of values and constraints, and the choice: a new one is a module and a line here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A packed file back into a candidate. Nothing in the file is believed: sizes are checked before memory is taken."""
+"""A packed file back into a candidate. Nothing in it is believed: sizes are checked before memory is used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from workbench import structure  # by module: structure itself uses this folder'
 from workbench.candidate import Candidate, plain_copy
 from workbench.constraints import Constraint, Constraints
 from workbench.errors import StorageError, WorkbenchError, WorkloadError
-from workbench.fingerprints import first_difference
 from workbench.recipe import Recipe
 from workbench.storage import container, dense, header
 from workbench.storage.container import Container
@@ -203,7 +202,7 @@ def _rebuilt(model: nn.Module, head: Fields) -> nn.Module:
 def _refuse(model: nn.Module, original: Fields, head: Fields) -> None:
     """Say in what the given model differs: a tensor's shape where that shows, else a layer's arguments."""
     # where the file holds an unchanged structure, names and shapes are compared next and say more
-    path = first_difference(model, original.text("modules", default="", longest=1_000_000))
+    path = structure.first_difference(model, original.text("modules", default="", longest=1_000_000))
     where = f"first in {path}" if path else "in its last modules"
     raise StorageError(
         f"the file was made from a model with another structure than this {type(model).__name__}, {where}; "

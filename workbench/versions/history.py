@@ -1,4 +1,4 @@
-"""Where one is among the versions: a value that undo, redo, branching and deleting turn into another value."""
+"""Where one is among the versions: a value that undo, redo, branches and deleting turn into another one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from workbench.errors import VersionError, listed, nearest
-from workbench.version import Version
+from workbench.versions.version import Version
 
 
 @dataclass(frozen=True)
 class History:
-    """Versions by id, oldest first; the head (None is the original); and where redo goes, the next one last."""
+    """Versions by id, oldest first; the head (None is the original); where redo goes, the next one last."""
 
     versions: Mapping[str, Version] = field(default_factory=dict)
     head: str | None = None

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from workbench.candidate import plain_copy
 from workbench.errors import StorageError
-from workbench.layer_types import arguments, construct, is_scalar, plain, type_name
 from workbench.storage.fields import Fields, shown, whole
+from workbench.structure.layer_types import arguments, construct, is_scalar, plain, type_name
 
 _NAME = re.compile(r"(?!__)[A-Za-z0-9_]{1,100}")
 _CONTAINERS = {"Sequential": nn.Sequential, "ModuleList": nn.ModuleList}
@@ -20,14 +21,17 @@ _DEEPEST = 8  # containers inside containers
 _GROWTH, _GRACE = 4, 16_000_000  # a rebuilt model takes at most four times the original's bytes, and 16 MB
 
 
-def rebuilt(model: nn.Module, records: Any) -> nn.Module:
-    """`model` (a copy of the caller's own) changed as the records say, in eval mode.
+def rebuild(original: nn.Module, records: Any) -> nn.Module:
+    """A copy of `original` with the structure that the records describe, in eval mode.
+
+    Unchanged tensors keep the original's values; those of new layers are on the meta device.
 
     Raises:
-        StorageError: naming the record that is wrong.
+        StorageError: a record that is hostile or does not fit the original; the line names it.
     """
     if not isinstance(records, list) or len(records) > _MOST_RECORDS:
         raise StorageError(f"structure: expected a list of at most {_MOST_RECORDS:,} records")
+    model = plain_copy(original)
     allowed = _GROWTH * _bytes(model) + _GRACE
     root = nn.Module()
     root._modules["model"] = model

@@ -1,17 +1,4 @@
-"""A model's structure as data: how a compressed model differs from the original, and the way back. No pickle.
-
-A record is a JSON object. `at` is the path of a module (empty for the model itself); the rest says what
-changed:
-
-- `set`: constructor arguments of a torch.nn layer, or public scalars of another module (`{"num_heads": 4}`);
-- `is` (and `with`, `of`): the module is replaced by a new layer, or a container of new layers;
-- `children`: what a Sequential or ModuleList holds now: names of the original's children, or new layers;
-- `drop`: the child is gone;
-- `tensors`: the module's own parameters have other shapes; null for one that is gone.
-
-Records are applied in order to a copy of the original. Only types listed in `layer_types` are constructed,
-only registered children are walked, and new tensors stay on the meta device until their values were read.
-"""
+"""How a compressed model's structure differs from the original's, as records."""
 
 from __future__ import annotations
 
@@ -19,11 +6,10 @@ from typing import Any
 
 from torch import nn
 
-from workbench.candidate import plain_copy
 from workbench.errors import StorageError
-from workbench.fingerprints import fingerprint, module_marks, shapes, structure_fingerprint
-from workbench.layer_types import arguments, construct, is_scalar, plain, type_name
-from workbench.rebuilding import rebuilt
+from workbench.structure.fingerprints import shapes, structure_fingerprint
+from workbench.structure.layer_types import arguments, construct, is_scalar, plain, type_name
+from workbench.structure.rebuilding import rebuild
 
 Record = dict[str, Any]
 
@@ -42,17 +28,6 @@ def difference(original: nn.Module, model: nn.Module) -> list[Record]:
     if records and structure_fingerprint(rebuild(original, records)) != structure_fingerprint(model):
         raise StorageError("the changed structure cannot be written down exactly; nothing was stored")
     return records
-
-
-def rebuild(original: nn.Module, records: list[Record]) -> nn.Module:
-    """A copy of `original` with the structure that the records describe, in eval mode.
-
-    Unchanged tensors keep the original's values; those of new layers are on the meta device.
-
-    Raises:
-        StorageError: a record that is hostile or does not fit the original.
-    """
-    return rebuilt(plain_copy(original), records)
 
 
 def _compare(
@@ -166,6 +141,3 @@ def _described(module: nn.Module, path: str) -> Record:
 
 def _joined(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
-
-
-__all__ = ["Record", "difference", "fingerprint", "module_marks", "rebuild", "structure_fingerprint"]

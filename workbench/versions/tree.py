@@ -1,8 +1,4 @@
-"""The tree of versions: undo and redo without end, branches, restart; nothing is deleted without being told to.
-
-The head is the version one works from; None is the original. Adding a version moves the head to it. Undo moves
-it to its parent, redo back again; adding after an undo makes a branch.
-"""
+"""The tree of versions: in memory, on disk where that works, telling whoever watches."""
 
 from __future__ import annotations
 
@@ -14,15 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import VersionError, WorkbenchError, listed
-from workbench.history import History, free_name
-from workbench.version import Version
-from workbench.version_file import FileProblem, VersionFile
-from workbench.version_records import restored, row
+from workbench.versions.file import FileProblem, VersionFile
+from workbench.versions.history import History, free_name
+from workbench.versions.records import restored, row
+from workbench.versions.version import Version
 
 if TYPE_CHECKING:
     from workbench.workload import Workload
 
-FILE = "versions.sqlite"
 _LONGEST_NAME = 80
 
 
@@ -175,7 +170,7 @@ class VersionTree:
         return self._change(self.get(which), is_pinned=bool(is_pinned))
 
     def delete(self, which: str | Version) -> None:
-        """Remove a version and its weights for good. Its children become its parent's, and so does the head."""
+        """Remove a version and its weights for good; its children, and the head, become its parent's."""
         with self._lock:
             gone = self.get(which)
             heir = self._history.parent(gone.id)
@@ -334,36 +329,3 @@ class VersionTree:
     def __repr__(self) -> str:
         where, head = self.path if self.is_kept else "memory", self.head.name if self.head else "the original"
         return f"<VersionTree of {self.work.name}: {len(self)} versions in {where}, at {head}>"
-
-
-_trees: dict[tuple[Path | None, str], VersionTree] = {}
-_folder: Path | None = None
-_trees_lock = threading.Lock()
-
-
-def keep_in(folder: str | Path | None) -> None:
-    """Keep the versions of all workloads in `folder/versions.sqlite` from now on; None for memory only."""
-    global _folder
-    _folder = Path(folder).absolute() if folder is not None else None
-
-
-def tree_for(work: Workload) -> VersionTree:
-    """The tree of a workload: the same one each time, on disk where `keep_in` was called.
-
-    Workloads of the same model and data sizes share a tree; versions that were in memory before `keep_in`
-    move into the file.
-    """
-    path = _folder / FILE if _folder is not None else None
-    key, in_memory = (path, work.fingerprint), (None, work.fingerprint)
-    with _trees_lock:
-        if path is not None and key not in _trees and in_memory in _trees:
-            _trees[key] = _trees.pop(in_memory)
-            _trees[key].keep(path)
-        if key not in _trees:
-            _trees[key] = VersionTree(path, work)
-        elif _trees[key].work is not work:
-            _trees[key].serve(work)
-        return _trees[key]
-
-
-__all__ = ["FILE", "Version", "VersionTree", "keep_in", "tree_for"]

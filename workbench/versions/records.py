@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workbench.recipe import Recipe
-from workbench.version import Version
+from workbench.versions.version import Version
 from workbench.workload import Workload
 
 

@@ -1,0 +1,51 @@
+"""Finished versions and their tree: undo and redo without end, branches, restart; nothing deleted unasked.
+
+The head is the version one works from; None is the original. Adding a version moves the head to it. Undo
+moves it to its parent, redo back again; adding after an undo makes a branch.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.versions.tree import VersionTree
+from workbench.versions.version import Version
+
+if TYPE_CHECKING:
+    from workbench.workload import Workload
+
+FILE = "versions.sqlite"
+
+_trees: dict[tuple[Path | None, str], VersionTree] = {}
+_folder: Path | None = None
+_trees_lock = threading.Lock()
+
+
+def keep_in(folder: str | Path | None) -> None:
+    """Keep the versions of all workloads in `folder/versions.sqlite` from now on; None for memory only."""
+    global _folder
+    _folder = Path(folder).absolute() if folder is not None else None
+
+
+def tree_for(work: Workload) -> VersionTree:
+    """The tree of a workload: the same one each time, on disk where `keep_in` was called.
+
+    Workloads of the same model and data sizes share a tree; versions that were in memory before `keep_in`
+    move into the file.
+    """
+    path = _folder / FILE if _folder is not None else None
+    key, in_memory = (path, work.fingerprint), (None, work.fingerprint)
+    with _trees_lock:
+        if path is not None and key not in _trees and in_memory in _trees:
+            _trees[key] = _trees.pop(in_memory)
+            _trees[key].keep(path)
+        if key not in _trees:
+            _trees[key] = VersionTree(path, work)
+        elif _trees[key].work is not work:
+            _trees[key].serve(work)
+        return _trees[key]
+
+
+__all__ = ["FILE", "Version", "VersionTree", "keep_in", "tree_for"]
