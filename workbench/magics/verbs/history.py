@@ -1,0 +1,56 @@
+"""`%compress history`: the versions of a model, oldest first, and which one is current."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workbench.magics.arguments import Request
+from workbench.magics.grammar import DATA, Verb
+from workbench.magics.page import Page, Table, Title, Words
+from workbench.magics.session import Session
+from workbench.measurement import units
+
+if TYPE_CHECKING:
+    from workbench.versions import Version, VersionTree
+
+_HEADER = ("", "version", "made from", "accuracy", "stored", "recipe")
+
+
+def page(name: str, tree: VersionTree) -> Page:
+    """The versions of a tree as a table."""
+    versions = list(tree.versions)
+    if not versions:
+        first = f"%compress {name} PruneWeights(sparsity=0.9)"
+        return Page((Words(f"{name} has no versions yet; make one: {first}"),))
+    names = {each.id: each.name for each in versions}
+    head = getattr(tree.head, "id", None)
+    rows = [_row(each, names, each.id == head) for each in versions]
+    title = Title(f"{name}: {len(rows)} version{'s' * (len(rows) > 1)}")
+    return Page((title, Table(_HEADER, rows, code=frozenset({1, 5}), numbers=frozenset({3, 4}))))
+
+
+def _row(version: Version, names: dict[str, str], is_head: bool) -> tuple[str, ...]:
+    report = version.report
+    accuracy = report.accuracy.value if report is not None and report.accuracy is not None else None
+    return (
+        "▶" if is_head else "",
+        version.name,
+        names.get(version.parent or "", "the original"),
+        units.share(accuracy),
+        units.size(version.packed_bytes),
+        f"{version.recipe}{' (stopped)' if version.is_stopped else ''}",
+    )
+
+
+def _run(request: Request, session: Session) -> None:
+    subject = session.subject(request.model, request.data)
+    session.show(page(subject.work.name, session.tree(subject)))
+
+
+VERB = Verb(
+    "history net",
+    "the versions of a model and how they came about; they survive a restart",
+    _run,
+    words=("model",),
+    flags=(*DATA, "--model"),
+)
