@@ -38,10 +38,13 @@ def surroundings(folder: Path) -> dict[str, str]:
 
 
 def enter(folder: Path) -> None:
-    """Give this process and its children the surroundings; does nothing inside a run that has them."""
-    if MARK in os.environ:
-        return
+    """Give this process and its children the surroundings."""
     os.environ.update(surroundings(folder))
     sys.path.insert(0, str(TESTS / "offline"))
     sys.modules.pop("sitecustomize", None)  # some systems have their own, which is loaded by now
     import sitecustomize  # noqa: F401  (installs the audit hook in this process)
+
+
+def are_entered() -> bool:
+    """Whether a parent process has given us the surroundings."""
+    return MARK in os.environ

@@ -26,7 +26,8 @@ def test_notebooks_use_the_kernel_of_the_environment_they_are_opened_in(tmp_path
     environment = {**os.environ, "JUPYTER_DATA_DIR": str(tmp_path)}
     listed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     folder = json.loads(listed.stdout)["kernelspecs"]["python3"]["resource_dir"]
-    assert Path(folder).is_relative_to(sys.prefix)
+    environment_of_tests = Path(sys.executable).parent.resolve().parent
+    assert Path(folder).resolve().is_relative_to(environment_of_tests)
 
 
 def test_lab_opens_the_quickstart_ready_to_run(tmp_path):
