@@ -1,0 +1,246 @@
+"""Charts are functions: their rows, their specs, and that Vega-Lite takes both."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+import pytest
+
+from workbench.charts import labels, layers, theme, tradeoff, training, units, validation
+from workbench.charts.frame import around
+from workbench.charts.layers import Layer
+from workbench.charts.tradeoff import Point
+from workbench.live.still import still
+
+BASELINE = Point("b", "baseline", "baseline", (), 0.99, 0.985, 0.995, 540, 164_000, 0.4)
+PRUNED = Point("1", "v1", "version", ("pruning", "training"), 0.98, 0.97, 0.99, 540, 30_000, 0.4)
+BOTH = Point("2", "v2", "version", ("pruning", "quantization"), 0.97, 0.96, 0.98, 540, 12_000, 0.3)
+PREVIEW = Point("p", "≈ preview", "preview", ("pruning",), 0.95, 0.92, 0.97, 200, 20_000)
+UNKNOWN = Point("p", "≈ preview", "preview", ("pruning",), size=20_000)
+
+LAYERS = [
+    Layer("zeta", "Conv2d", 640, 500, 160, 120, 32, (16, 1, 3, 3)),
+    Layer("alpha", "Linear", 131_584, 1_700, 32_896, 3_289, 4),
+    Layer("pool", "MaxPool2d", 0, 0, 0, 0),
+]
+RECORDS = [{"epoch": (i + 1) / 10, "loss": 1 / (i + 1)} for i in range(20)]
+RECORDS[9] = {**RECORDS[9], "validation_accuracy": 0.9, "validation_low": 0.88, "validation_high": 0.92}
+RECORDS[19] = {**RECORDS[19], "validation_accuracy": 0.95}
+
+CASES = {
+    "trade-off": (tradeoff.chart, tradeoff.rows([BASELINE, PRUNED, BOTH, PREVIEW])),
+    "trade-off, accuracy not known": (tradeoff.chart, tradeoff.rows([BASELINE, UNKNOWN])),
+    "trade-off, empty": (tradeoff.chart, tradeoff.rows([])),
+    "latency": (lambda: tradeoff.chart("latency"), tradeoff.rows([BASELINE, PRUNED], "latency")),
+    "layers": (layers.chart, layers.rows(LAYERS)),
+    "layers, empty": (layers.chart, layers.rows([])),
+    "training": (training.chart, training.rows(RECORDS)),
+    "training, empty": (training.chart, training.rows([])),
+    "validation": (validation.chart, validation.rows(RECORDS, baseline=0.99)),
+    "validation, empty": (validation.chart, validation.rows([])),
+}
+
+
+def of_kind(rows: list[dict], kind: str) -> list[dict]:
+    return [row for row in rows if row["kind"] == kind]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_chart_compiles_and_draws_its_rows(case):
+    make, rows = CASES[case]
+    picture = still(make(), rows)
+    assert picture.startswith("<svg")
+    assert not re.search(r"NaN|undefined|Infinity", picture)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_chart_is_made_once_and_holds_no_rows(case):
+    spec = CASES[case][0]().to_dict()
+    sources = re.findall(r'"data": (\{[^{}]*\})', json.dumps(spec))
+    assert sources and set(sources) == {'{"name": "rows"}'}
+    assert "datasets" not in spec
+    assert spec["description"] and spec["width"] == "container"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_rows_are_plain_json(case):
+    rows = CASES[case][1]
+    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_colours_that_are_not_data_follow_the_theme(case):
+    spec = CASES[case][0]().to_dict()
+    assert {each["name"] for each in spec["params"]} >= {"ink", "faint", "line", "paper"}
+    assert spec["config"]["background"] == {"expr": "paper"}
+    assert spec["config"]["axis"]["labelColor"] == {"expr": "faint"}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "empty" in case])
+def test_empty_chart_says_what_to_do(case):
+    make, rows = CASES[case]
+    assert {row["kind"] for row in rows} <= {"frame", "hint"}
+    assert rows[-1]["hint"] in still(make(), rows)
+
+
+def test_previews_are_hollow_and_versions_solid():
+    layers_ = tradeoff.chart().to_dict()["layer"]
+    marks = {json.dumps(layer.get("transform")): layer["mark"] for layer in layers_ if "mark" in layer}
+    shapes = {
+        key: mark for key, mark in marks.items() if mark["type"] == "point" and "selected" not in str(key)
+    }
+    [preview] = [mark for key, mark in shapes.items() if "'preview'" in key]
+    [measured] = [mark for key, mark in shapes.items() if "'version'" in key]
+    assert preview["fill"] == {"expr": "paper"}
+    assert measured["filled"] is True
+
+
+def test_preview_is_written_with_almost():
+    [row] = of_kind(tradeoff.rows([BASELINE, PREVIEW]), "preview")
+    assert row["accuracy_text"] == "≈ 95.0 % (92.0–97.0), n = 200"
+    assert row["size_text"] == "≈ 20.0 KB"
+
+
+def test_measured_version_is_written_without_almost():
+    [row] = of_kind(tradeoff.rows([BASELINE, PRUNED]), "version")
+    assert row["accuracy_text"] == "98.0 % (97.0–99.0), n = 540"
+    assert row["size_text"] == "30.0 KB"
+
+
+def test_baseline_is_always_a_row_and_named():
+    rows = tradeoff.rows([BASELINE, PRUNED, PREVIEW])
+    [row] = of_kind(rows, "baseline")
+    assert row["label"] == "baseline" and "dx" in row
+
+
+def test_version_that_was_not_timed_is_left_out_of_latency():
+    assert of_kind(tradeoff.rows([BASELINE, PREVIEW], "latency"), "preview") == []
+
+
+def test_legend_lists_the_families_in_use():
+    first = tradeoff.rows([BASELINE, PRUNED, BOTH])[0]
+    assert first["families"] == ["baseline", "pruning", "several"]
+
+
+@pytest.mark.parametrize(
+    ("families", "word"),
+    [
+        (("pruning",), "pruning"),
+        (("pruning", "training"), "pruning"),
+        (("pruning", "training", "quantization"), "several"),
+        (("training",), "training"),
+        ((), "training"),
+    ],
+)
+def test_family_of_a_recipe(families, word):
+    assert theme.family_of(families) == word
+
+
+def test_every_family_of_the_registry_has_a_colour_and_a_shape_of_its_own():
+    from workbench.technique import FAMILIES
+
+    assert set(FAMILIES) <= set(theme.FAMILIES)
+    assert len({shape for _, shape in theme.FAMILIES.values()}) == len(theme.FAMILIES)
+    colours = [colour for colour, _ in theme.FAMILIES.values() if colour != "ink"]
+    assert len(set(colours)) == len(colours)
+
+
+def test_axes_rest_while_a_preview_moves_within_a_step():
+    frames = {
+        around([164_000, size], [0.99, 0.95], 164_000, is_log=True) for size in range(20_000, 160_000, 5_000)
+    }
+    assert len(frames) == 1
+
+
+def test_frame_holds_every_cost():
+    for size in (1, 33, 4_096, 11e6, 2e9):
+        frame = around([size], [0.5], size, is_log=True)
+        assert frame.left < size < frame.right
+        assert around([size], [], size, is_log=False).right > size
+
+
+def test_labels_neither_overlap_nor_cover_marks():
+    crowd = [
+        Point(str(i), f"version {i}", "version", ("pruning",), 0.97 + i / 1000, size=30_000 + 500 * i)
+        for i in range(10)
+    ]
+    rows = tradeoff.rows([BASELINE, *crowd])
+    frame = around([30_000, 164_000], [0.97], 164_000, is_log=True)
+    placed = [row for row in rows if "dx" in row]
+    assert 2 <= len(placed) < len(crowd)  # some have no room
+    boxes = []
+    for row in placed:
+        x, y = labels._pixel(row, frame)
+        boxes.append(labels._box(row["label"], x + row["dx"], y + row["dy"], row["align"]))
+    for index, box in enumerate(boxes):
+        assert not any(labels._overlap(box, other) for other in boxes[index + 1 :])
+
+
+def test_layers_keep_the_models_order_and_skip_those_without_weights():
+    rows = layers.rows(LAYERS)
+    assert [(row["position"], row["name"]) for row in rows] == [(0, "zeta"), (1, "alpha")]
+
+
+def test_layer_says_what_is_not_as_it_was():
+    first, second = layers.rows(LAYERS)
+    assert first["text"] == "500 B · 25 % zeros"
+    assert second["text"] == "1.70 KB · 90 % zeros · 4 bits"
+
+
+def test_training_is_thinned_and_ends_with_the_last_record():
+    records = [{"epoch": i / 1000, "loss": 1.0} for i in range(5000)]
+    rows = training.rows(records)
+    assert len(rows) <= 400
+    assert rows[-1]["epoch"] == pytest.approx(4.999)
+
+
+def test_training_axis_is_as_long_as_the_training():
+    for make in (training, validation):
+        for records in ([], RECORDS):
+            assert max(row.get("epoch", 0) for row in make.rows(records, epochs=7)) == 7
+
+
+def test_validation_draws_only_ends_of_epochs_and_the_baseline():
+    rows = validation.rows(RECORDS, baseline=0.99)
+    assert [row["epoch"] for row in of_kind(rows, "epoch")] == [1.0, 2.0]
+    assert of_kind(rows, "epoch")[0]["text"] == "90.0 % (88.0–92.0)"
+    assert [row["accuracy"] for row in of_kind(rows, "baseline")] == [0.99]
+
+
+def test_summaries_tell_the_figures():
+    told = tradeoff.summary([BASELINE, PRUNED, PREVIEW])
+    assert "1 versions" not in told and "1 version" in told
+    assert "99.0 % (98.5–99.5), n = 540, 164 KB" in told
+    assert "alpha: 1.70 KB · 90 % zeros · 4 bits." in layers.summary(LAYERS)
+    assert "0.05 at epoch 2.0" in training.summary(RECORDS)
+    assert "95.0 % after epoch 2" in validation.summary(RECORDS, 0.99)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1_000, "1.00 KB"),
+        (44_120, "44.1 KB"),
+        (999_600, "1.00 MB"),
+        (1_720_000, "1.72 MB"),
+        (3e9, "3.00 GB"),
+        (None, "–"),
+    ],
+)
+def test_sizes_have_three_digits_and_a_unit(number, text):
+    assert units.size(number) == text
+
+
+def test_other_units():
+    assert units.count(384_000) == "384 k"
+    assert units.share(0.9912) == "99.1 %"
+    assert units.milliseconds(0.214) == "0.21 ms"
+    assert units.milliseconds(1300) == "1.30 s"
+    assert units.seconds(69.2) == "1:10"
+    assert units.times(39.2) == "39×"
+    assert units.points(-0.001) == "−0.1"
+    assert units.share(math.nan) == "–"

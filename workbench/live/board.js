@@ -1,0 +1,283 @@
+// All Vega views of one panel: specs once, rows as one message a tick, the latest drawn on the next frame.
+//
+// The model's `initialize` makes the board, so that rows are received before anything is shown; `render` shows
+// all its charts one below the other, and place.js shows one of them anywhere on the page.
+
+// what scripts of this package share on a page, whichever of them comes first
+const page = (globalThis[Symbol.for("workbench.live.1")] ??= { waiting: new Map() });
+page.boards ??= new Map();
+
+const FALLBACK = { ink: "#212121", faint: "#616161", line: "#bdbdbd", paper: "#ffffff" };
+const VARIABLES = {
+  ink: "--jp-ui-font-color1",
+  faint: "--jp-ui-font-color2",
+  line: "--jp-border-color1",
+  paper: "--jp-layout-color0",
+};
+const ERRORS_ONLY = 1; // Vega also warns of what is meant here: layers without rows, a height that follows them
+const CALM_PAUSE = 300; // ms between drawings for people who asked for less motion
+
+function vegaEmbed() {
+  if (page.embed) return Promise.resolve(page.embed);
+  return new Promise((resolve) => {
+    page.waiting.set("vega", [...(page.waiting.get("vega") ?? []), resolve]);
+  });
+}
+
+/** The rows of one chart of a message, made anew for each view: Vega writes into what it is given. */
+function rowsOf(part, buffers) {
+  if (part.rows) return part.rows.map((row) => ({ ...row }));
+  const numbers = Object.entries(part.numbers).map(([name, index]) => {
+    const { buffer, byteOffset, byteLength } = buffers[index];
+    return [name, new Float64Array(buffer.slice(byteOffset, byteOffset + byteLength))];
+  });
+  const others = Object.entries(part.others);
+  return Array.from({ length: part.length }, (_, at) => {
+    const row = {};
+    for (const [name, values] of numbers) row[name] = Number.isNaN(values[at]) ? null : values[at];
+    for (const [name, values] of others) row[name] = values[at];
+    return row;
+  });
+}
+
+/** One chart in one place of the page. */
+class Figure {
+  constructor(board, name, host) {
+    this.board = board;
+    this.name = name;
+    this.drawn = -1;
+    this.figure = document.createElement("figure");
+    this.figure.className = "wb-figure";
+    this.figure.dataset.chart = name;
+    this.canvas = document.createElement("div");
+    this.canvas.className = "wb-vega";
+    this.caption = document.createElement("figcaption");
+    this.caption.className = "wb-spoken";
+    this.figure.append(this.canvas, this.caption);
+    host.append(this.figure);
+    this.resizing = new ResizeObserver(() => this.fit());
+    this.resizing.observe(this.figure);
+  }
+
+  get isSeen() {
+    return this.figure.clientWidth > 0;
+  }
+
+  /** Follow the container; the first time it has a width, build the view. */
+  async fit() {
+    const width = this.figure.clientWidth;
+    if (!width || width === this.width) return;
+    this.width = width;
+    if (!this.view) return this.build();
+    this.view.signal("width", width).resize();
+    await this.view.runAsync();
+    this.board.schedule();
+  }
+
+  async build() {
+    const turn = (this.turn = (this.turn ?? 0) + 1);
+    const spec = this.board.model.get("specs")[this.name];
+    const embed = await vegaEmbed();
+    const font = getComputedStyle(this.figure).getPropertyValue("--jp-ui-font-family") || "sans-serif";
+    const first = this.board.latest.get(this.name) ?? { revision: 0, rows: [], text: "" };
+    const filled = { ...structuredClone(spec), datasets: { rows: rowsOf(first, first.buffers) } };
+    const made = await embed(this.canvas, filled, {
+      actions: false,
+      renderer: "canvas",
+      config: { font },
+      tooltip: { theme: "wb" },
+      logLevel: ERRORS_ONLY,
+    });
+    if (turn !== this.turn) return made.finalize(); // another build overtook this one, or it was disposed of
+    this.made?.finalize();
+    this.made = made;
+    this.view = this.figure.view = made.view; // on the element too, for tests and the console
+    this.width = this.figure.clientWidth;
+    this.told(first);
+    this.recolor();
+    this.listen(spec);
+    await this.draw();
+  }
+
+  /** Draw the latest rows; a call while one is drawing leaves the newest for when it is done. */
+  async draw() {
+    if (!this.view || !this.isSeen || this.isDrawing) return;
+    this.isDrawing = true;
+    try {
+      let latest;
+      while ((latest = this.board.latest.get(this.name)) && latest.revision !== this.drawn && this.view) {
+        const changes = this.view.changeset().remove(() => true).insert(rowsOf(latest, latest.buffers));
+        await this.view.change("rows", changes).runAsync();
+        this.told(latest);
+      }
+    } finally {
+      this.isDrawing = false;
+    }
+  }
+
+  told({ revision, text }) {
+    this.drawn = revision;
+    this.caption.textContent = text ?? "";
+    this.figure.dataset.revision = revision;
+  }
+
+  recolor() {
+    if (!this.view) return;
+    const style = getComputedStyle(this.figure);
+    for (const [name, variable] of Object.entries(VARIABLES)) {
+      this.view.signal(name, style.getPropertyValue(variable).trim() || FALLBACK[name]);
+    }
+    this.view.runAsync();
+  }
+
+  /** Tell Python what is selected, once a frame while it changes. Axes that are zoomed tell nothing. */
+  listen(spec) {
+    const selecting = (spec.params ?? []).filter((each) => each.select && each.bind !== "scales");
+    for (const { name, select } of selecting) {
+      const isInterval = (select.type ?? select) === "interval";
+      const report = () => this.report(name, isInterval);
+      this.view.addSignalListener(name, () => this.board.onFrame(`${this.name}/${name}`, report));
+      // a click on what is selected already changes no signal, yet says something
+      if (!isInterval) this.view.addEventListener("click", (_, item) => item?.datum && report());
+    }
+  }
+
+  report(name, isInterval) {
+    if (!this.view) return;
+    const told = isInterval ? { ranges: this.view.signal(name) ?? {} } : { points: this.points(name) };
+    this.board.tell(this.name, name, told);
+  }
+
+  points(name) {
+    return this.view.data(`${name}_store`).map(({ fields, values }) =>
+      Object.fromEntries(fields.map(({ field }, at) => [field, values[at]])),
+    );
+  }
+
+  dispose() {
+    this.turn = (this.turn ?? 0) + 1;
+    this.resizing.disconnect();
+    this.made?.finalize();
+    this.made = this.view = null;
+    this.figure.remove();
+  }
+}
+
+class Board {
+  constructor(model) {
+    this.model = model;
+    this.figures = new Set();
+    this.latest = new Map();
+    this.frames = new Map();
+    this.told = 0;
+    this.calm = matchMedia("(prefers-reduced-motion: reduce)");
+    this.themes = new MutationObserver(() => this.recolor());
+    this.themes.observe(document.body, {
+      attributes: true,
+      attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"],
+    });
+    model.on("msg:custom", (message, buffers) => this.receive(message, buffers));
+    model.on("change:latest", () => this.takeState());
+    model.on("change:specs", () => this.rebuild());
+    this.takeState();
+    this.specs = model.get("specs");
+    model.send({ kind: "ready" });
+  }
+
+  takeState() {
+    for (const [name, part] of Object.entries(this.model.get("latest"))) this.keep(name, part, []);
+    this.schedule();
+  }
+
+  receive(message, buffers) {
+    if (message.kind !== "rows") return;
+    for (const [name, part] of Object.entries(message.charts)) this.keep(name, part, buffers);
+    this.schedule();
+  }
+
+  /** Latest wins: state and messages may arrive out of order. */
+  keep(name, part, buffers) {
+    const known = this.latest.get(name);
+    if (!known || part.revision >= known.revision) this.latest.set(name, { ...part, buffers });
+  }
+
+  schedule() {
+    this.onFrame("draw", () => this.figures.forEach((figure) => figure.draw()));
+  }
+
+  /** Do a thing once, on the next frame, however often it is asked for until then. */
+  onFrame(key, task) {
+    const isWaiting = this.frames.has(key);
+    this.frames.set(key, task);
+    if (isWaiting) return;
+    const go = () => {
+      const latest = this.frames.get(key);
+      this.frames.delete(key);
+      latest?.();
+    };
+    if (this.calm.matches && key === "draw") setTimeout(go, CALM_PAUSE);
+    else requestAnimationFrame(go);
+  }
+
+  /** Build again only the charts whose spec is another one. */
+  rebuild() {
+    const before = this.specs;
+    this.specs = this.model.get("specs");
+    for (const figure of this.figures) {
+      const [old, now] = [before[figure.name], this.specs[figure.name]];
+      if (JSON.stringify(old) !== JSON.stringify(now)) figure.build();
+    }
+  }
+
+  recolor() {
+    // JupyterLab names the theme before its stylesheet is in force
+    for (const pause of [0, 100, 500]) {
+      setTimeout(() => this.figures.forEach((figure) => figure.recolor()), pause);
+    }
+  }
+
+  tell(chart, name, told) {
+    const selections = this.model.get("selections");
+    const turn = (this.told += 1); // the same mark clicked twice is two selections
+    this.model.set("selections", {
+      ...selections,
+      [chart]: { ...selections[chart], [name]: { ...told, turn } },
+    });
+    this.model.save_changes();
+  }
+
+  mount(name, host) {
+    const figure = new Figure(this, name, host);
+    this.figures.add(figure);
+    return () => {
+      this.figures.delete(figure);
+      figure.dispose();
+    };
+  }
+
+  dispose() {
+    this.themes.disconnect();
+    this.figures.forEach((figure) => figure.dispose());
+    this.figures.clear();
+    this.frames.clear();
+  }
+}
+
+export default {
+  initialize({ model }) {
+    const id = model.get("board");
+    const board = new Board(model);
+    page.boards.set(id, board);
+    for (const arrived of page.waiting.get(id) ?? []) arrived(board);
+    page.waiting.delete(id);
+    return () => {
+      page.boards.delete(id);
+      board.dispose();
+    };
+  },
+  render({ model, el }) {
+    const board = page.boards.get(model.get("board"));
+    const mounted = Object.keys(model.get("specs")).map((name) => board.mount(name, el));
+    return () => mounted.forEach((unmount) => unmount());
+  },
+};
