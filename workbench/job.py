@@ -7,9 +7,8 @@ far. Nothing in this file needs torch.
 
 from __future__ import annotations
 
-import random
+import logging
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -18,10 +17,15 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from workbench.errors import WorkbenchError
+from workbench.randomness import RandomStates
+from workbench.randomness import isolated_random as isolated_random  # for those who look for it here
 
 T = TypeVar("T")
 
 _PUBLISH_EVERY = 0.2  # seconds; a Jupyter server drops output above 1,000 messages a second
+_ENDED = ("done", "stopped", "failed")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -89,12 +93,16 @@ class Job(Generic[T]):
 
     def __init__(self, make: Callable[[], Steps[T]], *, seed: int | None = None, threads: int | None = None):
         self._make = make
-        self._random = _RandomStates(seed) if seed is not None else None
+        self._random = RandomStates(seed) if seed is not None else None
         self._threads = threads
         self._stop = threading.Event()
         self._ended = threading.Event()
+        # both can be entered again by the thread that holds them: an interrupt calls stop() anywhere
+        self._changing, self._publishing = threading.RLock(), threading.RLock()
         self._observers: list[Callable[[Job[T]], None]] = []
+        self._troubled: list[Callable[[Job[T]], None]] = []
         self._thread: threading.Thread | None = None
+        self._has_result = False
         self._started = 0.0
         self._published = 0.0
         self.state = "waiting"
@@ -104,7 +112,11 @@ class Job(Generic[T]):
         self.elapsed = 0.0
 
     def observe(self, observer: Callable[[Job[T]], None]) -> None:
-        """Call `observer(job)` in the working thread: at start, five times a second, and at the end."""
+        """Call `observer(job)` at start, five times a second, and at the end, in the thread that works.
+
+        When the job is asked to stop it is also called at once, in the thread that asks; never by two threads
+        at a time. What an observer raises is logged once and does not end the work.
+        """
         self._observers.append(observer)
 
     def start(self) -> Job[T]:
@@ -123,10 +135,15 @@ class Job(Generic[T]):
 
     def stop(self) -> None:
         """Ask the work to end at its next step; what it has so far becomes the result."""
-        if not self._ended.is_set():
-            self._stop.set()
-            self.state = "stopping"
-            self._publish(always=True)
+        with self._changing:
+            if self.state in _ENDED:
+                return
+            self._stop.set()  # a job that was not started ends as soon as it is
+            if self.state == "running":
+                self.state = "stopping"
+        with self._publishing:  # the end may have been told while we waited our turn
+            if self.state == "stopping":
+                self._publish(always=True)
 
     def wait(self, timeout: float | None = None) -> T:
         """The result, when it is there.
@@ -136,7 +153,8 @@ class Job(Generic[T]):
             Exception: what the work raised.
             Stopped: the work was stopped before it had anything to return.
         """
-        if not self._ended.wait(timeout):
+        is_told_the_end = threading.current_thread() is self._thread and self.state in _ENDED
+        if not is_told_the_end and not self._ended.wait(timeout):
             raise TimeoutError(f"the job is still running after {timeout} s")
         return self._outcome()
 
@@ -154,30 +172,40 @@ class Job(Generic[T]):
         return self._seconds() * (1 - fraction) / fraction
 
     def _begin(self) -> None:
-        if self.state != "waiting":
-            raise WorkbenchError("this job was started before; make a new one")
-        self.state = "running"
+        with self._changing:
+            if self.state != "waiting":
+                raise WorkbenchError("this job was started before; make a new one")
+            self.state = "running"
         self._started = time.monotonic()
+
+    def _end(self, state: str) -> None:
+        with self._changing:  # a stop that comes now finds the work running, or ended
+            self.state = state
 
     def _seconds(self) -> float:
         return time.monotonic() - self._started
 
     def _work(self) -> None:
+        self._thread = threading.current_thread()
         try:
             self._publish(always=True)
             with _torch_threads(self._threads):
-                self._step_through()
+                state = self._step_through()
         except Stopped:
-            self.state = "stopped"
+            state = "stopped"
         except BaseException as error:  # handed to whoever waits, KeyboardInterrupt included
             self.error = error
-            self.state = "failed"
-        finally:
-            self.elapsed = self._seconds()
-            self._ended.set()
+            state = "failed"
+        self.elapsed = self._seconds()
+        self._end(state)
+        try:
             self._publish(always=True)
+        finally:
+            self._ended.set()  # now: who waits finds the end told to the observers
 
-    def _step_through(self) -> None:
+    def _step_through(self) -> str:
+        if self._stop.is_set():
+            raise Stopped
         steps = self._make()
         was_stopped = False
         try:
@@ -189,84 +217,31 @@ class Job(Generic[T]):
                 self.elapsed = self._seconds()
                 self._publish()
         except StopIteration as end:
-            self.result = end.value
-            self.state = "stopped" if was_stopped else "done"
+            self.result, self._has_result = end.value, True
+            return "stopped" if was_stopped else "done"
         finally:
             steps.close()  # in the worker: a generator cannot be closed while another thread runs it
 
     def _publish(self, always: bool = False) -> None:
         now = time.monotonic()
-        if always or now - self._published >= _PUBLISH_EVERY:
+        if not always and now - self._published < _PUBLISH_EVERY:
+            return
+        with self._publishing:
             self._published = now
-            for observer in self._observers:
-                observer(self)
+            for observer in list(self._observers):
+                try:
+                    observer(self)
+                except Exception:
+                    if observer not in self._troubled:
+                        self._troubled.append(observer)
+                        _log.exception("an observer of a job raised; the job goes on")
 
     def _outcome(self) -> T:
         if self.error is not None:
             raise self.error
-        if self.state == "stopped" and self.result is None:
+        if not self._has_result:
             raise Stopped("stopped before there was anything to keep")
         return self.result  # type: ignore[return-value]
-
-
-class _RandomStates:
-    """The global random states of one job, swapped in around each of its steps."""
-
-    _lock = threading.RLock()  # two jobs that swap at once would restore each other's states
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._own: dict[str, Any] | None = None
-        self._callers: dict[str, Any] = {}
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-        self._callers = _random_states()
-        if self._own is None:
-            _seed_all(self._seed)
-        else:
-            _set_random_states(self._own)
-
-    def __exit__(self, *exception: object) -> None:
-        self._own = _random_states()
-        _set_random_states(self._callers)
-        self._lock.release()
-
-
-@contextmanager
-def isolated_random(seed: int) -> Iterator[None]:
-    """Seed the global random states inside the block, and put the caller's back after it."""
-    with _RandomStates(seed):
-        yield
-
-
-def _random_states() -> dict[str, Any]:
-    states: dict[str, Any] = {"random": random.getstate()}
-    if numpy := sys.modules.get("numpy"):
-        states["numpy"] = numpy.random.get_state()
-    if torch := sys.modules.get("torch"):
-        states["torch"] = torch.get_rng_state()
-        if torch.cuda.is_available():
-            states["cuda"] = torch.cuda.get_rng_state_all()
-    return states
-
-
-def _set_random_states(states: Mapping[str, Any]) -> None:
-    random.setstate(states["random"])
-    if "numpy" in states:
-        sys.modules["numpy"].random.set_state(states["numpy"])
-    if "torch" in states:
-        sys.modules["torch"].set_rng_state(states["torch"])
-    if "cuda" in states:
-        sys.modules["torch"].cuda.set_rng_state_all(states["cuda"])
-
-
-def _seed_all(seed: int) -> None:
-    random.seed(seed)
-    if numpy := sys.modules.get("numpy"):
-        numpy.random.seed(seed % 2**32)
-    if torch := sys.modules.get("torch"):
-        torch.manual_seed(seed)
 
 
 @contextmanager
@@ -280,7 +255,8 @@ def _interrupt_calls(stop: Callable[[], None]) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
         stop()
 
-    before = signal.signal(signal.SIGINT, interrupted)
+    before = signal.getsignal(signal.SIGINT) or signal.default_int_handler  # None where C has set it
+    signal.signal(signal.SIGINT, interrupted)
     try:
         yield
     finally:

@@ -197,7 +197,7 @@ def line_of(make: Any, text: Any) -> str:
         ("PruneWeights(0.9), FineTune(2)", "expected a technique like PruneWeights(sparsity=0.9)"),
         ("wb.PruneWeights(0.9)", "expected a technique like"),
         ("PruneWeights(0.9)(1)", "expected a technique like"),
-        ("PruneWeights(0.9) |", "not a recipe: 'PruneWeights(0.9) |'; write techniques joined by \|"),
+        ("PruneWeights(0.9) |", "not a recipe: 'PruneWeights(0.9) |'; write techniques joined by |"),
         ("| PruneWeights(0.9)", "not a recipe"),
         ("PruneWeights(0.9)) | (FineTune(2)", "not a recipe"),
         ("PruneWeights)(", "not a recipe"),
