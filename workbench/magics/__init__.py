@@ -5,12 +5,16 @@ The only folder that imports IPython. Loading it imports neither torch nor a fro
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from workbench.magics.session import Session
+
 NAME = "compress"
+_SESSIONS: weakref.WeakKeyDictionary[InteractiveShell, Session] = weakref.WeakKeyDictionary()
 _MATCHER = "workbench.compress"
 
 
@@ -27,6 +31,8 @@ def load(shell: InteractiveShell) -> None:
     shell.register_magic_function(no_var_expand(magic(session)), "line_cell", NAME)
     _forget_matcher(shell)
     shell.Completer.custom_matchers.append(matcher(_MATCHER, lambda: session.names))
+    shell.events.register("post_run_cell", session.keep_versions)
+    _SESSIONS[shell] = session
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -34,6 +40,8 @@ def unload(shell: InteractiveShell) -> None:
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop(NAME, None)
     _forget_matcher(shell)
+    if session := _SESSIONS.pop(shell, None):
+        shell.events.unregister("post_run_cell", session.keep_versions)
 
 
 def _forget_matcher(shell: InteractiveShell) -> None:

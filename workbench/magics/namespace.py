@@ -58,7 +58,7 @@ class Namespace:
             raise CompressError(f"{name} is a class; make a model of it first: net = {name}()")
         if not is_subject(value):
             kind = type(value).__name__
-            raise CompressError(f"{name!r} is not a torch.nn.Module but a {kind}; {self.known_models()}")
+            raise CompressError(f"{name!r} is of type {kind}, not a torch.nn.Module; {self.known_models()}")
         return value
 
     def value(self, text: str, flag: str) -> Any:

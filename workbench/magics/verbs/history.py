@@ -25,7 +25,8 @@ def page(name: str, tree: VersionTree) -> Page:
     names = {each.id: each.name for each in versions}
     head = getattr(tree.head, "id", None)
     rows = [_row(each, names, each.id == head) for each in versions]
-    title = Title(f"{name}: {len(rows)} version{'s' * (len(rows) > 1)}")
+    here = names.get(head or "", "the original")
+    title = Title(f"{name}: {len(rows)} version{'s' * (len(rows) > 1)}, now at {here}")
     return Page((title, Table(_HEADER, rows, code=frozenset({1, 5}), numbers=frozenset({3, 4}))))
 
 

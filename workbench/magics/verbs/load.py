@@ -20,7 +20,7 @@ def _run(request: Request, session: Session) -> None:
     into = session.names.check_free(request.flags["--into"])
     subject = session.subject(request.flags["--model"], request.data)
     version = load(Path(request.words[0]).expanduser(), subject.work.model)
-    version = version.changed(work=subject.work)
+    version = session.tree(subject).add(version)
     session.put(into, version)
     session.show(version)
 
