@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from workbench.errors import StorageError
+from workbench.fields import Fields
 from workbench.storage.content import Offer, Part
-from workbench.storage.fields import Fields
 
 NAME = "bitmap"
 

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.errors import StorageError
-from workbench.storage.fields import Fields, parse
-from workbench.storage.tensors import DTYPES, total
+from workbench.fields import Fields, parse
+from workbench.tensors import DTYPES, total
 
 METADATA = "__metadata__"
 LARGEST_HEADER = 4_000_000  # bytes; about 40,000 tensors, and parsed in well under a second

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from workbench.constraints import Constraint, Mask
-from workbench.storage.tensors import raw
+from workbench.tensors import raw
 
 C = TypeVar("C", bound=Constraint)
 Record = list[Any]  # [name, parameters] of one part of the file, as JSON
@@ -58,6 +58,19 @@ class Way:
 
 
 @dataclass(frozen=True, eq=False)
+class Shared:
+    """Tensors that constraints of several parameters hold together: written once, read as one object.
+
+    Attributes:
+        written: the parameter that a tensor was written with, by the tensor's id.
+        tensors: the tensor written or read with a parameter.
+    """
+
+    written: dict[int, str] = field(default_factory=dict)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class Content:
     """A tensor to be stored.
 
@@ -66,12 +79,16 @@ class Content:
         constraints: what its values satisfy, in chain order.
         level: "packed" or "coded".
         is_estimate: sizes are wanted only, and may come from a sample.
+        name: under which it is stored.
+        shared: what the tensors stored before it have written for all.
     """
 
     tensor: Tensor
     constraints: tuple[Constraint, ...] = ()
     level: str = "packed"
     is_estimate: bool = False
+    name: str = ""
+    shared: Shared = field(default_factory=lambda: Shared())
 
     def constraint(self, kind: type[C]) -> C | None:
         """The constraint of one type, or None."""
@@ -137,6 +154,7 @@ class Reading:
         stored: flat bool, the values that are stored; None where all are.
         constraints: those read so far, all but the mask.
         has_mask: whether a mask has to be given back.
+        name, shared: as in `Content`.
     """
 
     shape: tuple[int, ...]
@@ -144,6 +162,8 @@ class Reading:
     stored: np.ndarray | None
     constraints: tuple[Constraint, ...]
     has_mask: bool
+    name: str = ""
+    shared: Shared = field(default_factory=Shared)
 
     @property
     def count(self) -> int:
@@ -158,7 +178,13 @@ class Reading:
 
 @dataclass(frozen=True)
 class Read:
-    """A tensor read back, and the mask where it shows in the values (flat bool)."""
+    """A tensor read back.
+
+    Attributes:
+        mask: where it shows in the values (flat bool).
+        constraint: one that could only be read with the values; it takes the place of that of its type.
+    """
 
     tensor: Tensor
     mask: np.ndarray | None = None
+    constraint: Constraint | None = None

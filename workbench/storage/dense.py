@@ -6,17 +6,20 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from workbench.constraints import Codebook
 from workbench.errors import StorageError
+from workbench.fields import Fields
 from workbench.storage import positions
 from workbench.storage.content import Content, Offer, Part, Read, Reading, Way
-from workbench.storage.fields import Fields
-from workbench.storage.tensors import as_bytes, from_raw, unsigned
+from workbench.tensors import as_bytes, from_raw, unsigned
 
 NAME = "dense"
 
 
 def ways(content: Content) -> Iterator[Way]:
     """All values, or the stored ones beside their positions."""
+    if content.constraint(Codebook) is not None:
+        return  # only its own encoding tells which weight has which value
     every = Offer(content.tensor.nbytes, lambda: Part([NAME, {}], as_bytes(content.raw)))
     if content.shows_mask:
         yield Way(NAME, every)

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from workbench.constraints import Constraint, Grid, Mask
+from workbench.constraints import Codebook, Constraint, Grid, Mask
 from workbench.errors import StorageError, listed
-from workbench.storage import dense, grid, positions
+from workbench.fields import Fields
+from workbench.storage import codebook, dense, grid, positions
 from workbench.storage.content import Content, Part, Read, Reading, Way
-from workbench.storage.fields import Fields
 from workbench.storage.symbols import named
-from workbench.storage.tensors import same_bits
+from workbench.tensors import same_bits
 
-VALUES = {each.NAME: each for each in (dense, grid)}
+VALUES = {each.NAME: each for each in (dense, grid, codebook)}
 
 
 @dataclass(frozen=True)
 class ConstraintEncoding:
     """How one type of constraint is written and read again."""
 
-    write: Callable[[Any], Part]
+    write: Callable[[Any, Content], Part]
     read: Callable[[Fields, memoryview, Reading], Constraint]
 
 
 CONSTRAINTS = {
     Grid.__name__: ConstraintEncoding(grid.write_constraint, grid.read_constraint),
+    Codebook.__name__: ConstraintEncoding(codebook.write_constraint, codebook.read_constraint),
 }
 
 
@@ -58,42 +59,45 @@ def ways(content: Content) -> list[Way]:
     return sorted(offered, key=lambda way: way.size)
 
 
-def constraint_parts(content: Content, name: str) -> tuple[Part, ...]:
+def constraint_parts(content: Content) -> tuple[Part, ...]:
     """The parts of a tensor's constraints; a mask's is empty, as positions or values tell it.
 
     Raises:
         StorageError: a type of constraint that has no encoding.
     """
-    return tuple(_constraint_part(each, name) for each in content.constraints)
+    return tuple(_constraint_part(each, content) for each in content.constraints)
 
 
-def encode(content: Content, name: str) -> Encoded:
+def encode(content: Content) -> Encoded:
     """The smallest of all ways that gives back every bit, checked by reading back what was just written."""
-    constraints = constraint_parts(content, name)
+    constraints = constraint_parts(content)
     for way in ways(content):
         positions_part = way.positions.write() if way.positions else None
         encoded = Encoded(constraints, positions_part, way.values.write())
         if encoded.is_plain and content.mask is None:
             return encoded
         records = [part.record for part in constraints]
-        read, again = decode(encoded, records, tuple(content.tensor.shape), content.tensor.dtype)
+        shape = tuple(content.tensor.shape)
+        reading = Reading(shape, content.tensor.dtype, None, (), False, content.name, content.shared)
+        read, again = decode(encoded, records, reading)
         if same_bits(read, content.tensor) and _same_mask(again, content):
             return encoded
-    raise StorageError(f"{name} cannot be stored exactly")  # not reached: dense values always agree
+    raise StorageError(f"{content.name} does not satisfy its constraints and cannot be stored with them")
 
 
 def decode(
-    encoded: Encoded, records: list[Any], shape: tuple[int, ...], dtype: torch.dtype
+    encoded: Encoded, records: list[Any], reading: Reading
 ) -> tuple[torch.Tensor, tuple[Constraint, ...]]:
-    """A tensor and its constraints, in chain order, from its parts.
+    """A tensor and its constraints, in chain order, from its parts; `reading` says what is known of it.
 
     Raises:
         StorageError: unknown names, or parts that do not fit the shape.
     """
     names = [named(record, "constraints")[0] for record in records]
-    has_mask = Mask.__name__ in names
-    reading = Reading(shape, dtype, None, (), has_mask)
-    others = {
+    if len(set(names)) < len(names):
+        raise StorageError("a constraint is there twice")
+    reading = replace(reading, has_mask=Mask.__name__ in names)
+    read_first = {
         name: _read_constraint(part, reading)
         for name, part in zip(names, encoded.constraints, strict=True)
         if name != Mask.__name__
@@ -102,11 +106,16 @@ def decode(
     if encoded.positions is not None:
         name, parameters = named(encoded.positions.record, "positions")
         stored = positions.read(name, parameters, memoryview(encoded.positions.data), reading.count)
-    read = _read_values(encoded.values, Reading(shape, dtype, stored, tuple(others.values()), has_mask))
-    if has_mask:
+    read = _read_values(
+        encoded.values, replace(reading, stored=stored, constraints=tuple(read_first.values()))
+    )
+    found: dict[str, Constraint] = dict(read_first)
+    if read.constraint is not None:
+        found[type(read.constraint).__name__] = read.constraint
+    if reading.has_mask:
         keep = stored if stored is not None else read.mask
-        others[Mask.__name__] = Mask(torch.from_numpy(np.ascontiguousarray(keep)).reshape(shape))
-    return read.tensor, tuple(others[name] for name in names)
+        found[Mask.__name__] = Mask(torch.from_numpy(np.ascontiguousarray(keep)).reshape(reading.shape))
+    return read.tensor, tuple(found[name] for name in names)
 
 
 def _read_values(part: Part, reading: Reading) -> Read:
@@ -116,14 +125,14 @@ def _read_values(part: Part, reading: Reading) -> Read:
     return VALUES[name].read(parameters, memoryview(part.data), reading)
 
 
-def _constraint_part(constraint: Constraint, name: str) -> Part:
+def _constraint_part(constraint: Constraint, content: Content) -> Part:
     kind = type(constraint).__name__
     if kind == Mask.__name__:
         return Part([kind, {}], b"")
     if kind not in CONSTRAINTS:
         known = listed(sorted([*CONSTRAINTS, Mask.__name__]))
-        raise StorageError(f"{name} has a constraint {kind}, which cannot be stored; those that can: {known}")
-    return CONSTRAINTS[kind].write(constraint)
+        raise StorageError(f"{content.name} has a {kind}, which cannot be stored; what can: {known}")
+    return CONSTRAINTS[kind].write(constraint, content)
 
 
 def _read_constraint(part: Part, reading: Reading) -> Constraint:

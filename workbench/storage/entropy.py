@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from workbench.errors import StorageError
+from workbench.fields import Fields
 from workbench.storage import bits
 from workbench.storage.content import Offer, Part
-from workbench.storage.fields import Fields
 
 NAME = "ans"
 _WIDTHS = (4, 6, 8, 10, 12, 14, 16)

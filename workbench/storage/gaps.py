@@ -15,9 +15,9 @@ import math
 import numpy as np
 
 from workbench.errors import StorageError
+from workbench.fields import Fields
 from workbench.storage import bits
 from workbench.storage.content import Offer, Part
-from workbench.storage.fields import Fields
 
 NAME = "gaps"
 _SAMPLE = (32, 8192)  # runs of values, and how many in each, where an estimate is enough

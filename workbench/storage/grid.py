@@ -15,10 +15,10 @@ import torch
 
 from workbench.constraints import Grid
 from workbench.errors import StorageError
+from workbench.fields import Fields
 from workbench.storage import positions, symbols
 from workbench.storage.content import Content, Offer, Part, Read, Reading, Way
-from workbench.storage.fields import Fields
-from workbench.storage.tensors import as_bytes, from_raw, plain, raw
+from workbench.tensors import as_bytes, from_raw, plain, raw
 
 NAME = "grid"
 
@@ -63,7 +63,7 @@ def read(parameters: Fields, data: memoryview, reading: Reading) -> Read:
     return Read(values.to(reading.dtype), mask if reading.has_mask else None)
 
 
-def write_constraint(grid: Grid) -> Part:
+def write_constraint(grid: Grid, content: Content) -> Part:
     """The grid itself: its bits in the record, its scales as float32."""
     scale = plain(grid.scale, "a grid's scale").float()
     return Part([Grid.__name__, {"bits": grid.bits, "shape": list(scale.shape)}], as_bytes(raw(scale)))

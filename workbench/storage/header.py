@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.errors import StorageError
-from workbench.storage.fields import Fields, parse
+from workbench.fields import Fields, parse
 
 KEY = "workbench"
 FORMAT_KEY = "workbench_format"

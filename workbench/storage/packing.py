@@ -7,16 +7,16 @@ from typing import Any
 
 from torch import nn
 
-from workbench import structure  # by module: structure itself uses this folder's helpers
+from workbench import structure
 from workbench.candidate import Candidate
 from workbench.constraints import Constraint, Constraints
 from workbench.errors import StorageError
 from workbench.recipe import Recipe
 from workbench.storage import container, header
 from workbench.storage.container import Plain
-from workbench.storage.content import LEVELS, Content
+from workbench.storage.content import LEVELS, Content, Shared
 from workbench.storage.encodings import Encoded, constraint_parts, encode, ways
-from workbench.storage.tensors import DTYPES, NAMES, Named, as_bytes, plain, raw, tensors
+from workbench.tensors import DTYPES, NAMES, Named, as_bytes, plain, raw, tensors
 
 STREAM = "workbench.packed"  # the name of the tensor that holds all that is not plain
 _TYPICAL_HEADER = 150  # compressed characters of a recipe, seed, fingerprints and a few figures
@@ -65,7 +65,7 @@ def estimate_bytes(candidate: Candidate, level: str = "packed") -> int:
     names = [Plain("", "F32", (), b"")]
     total = len(container.write(names, header.to_metadata({}))) + _TYPICAL_HEADER
     for each, content in _contents(candidate, level, is_estimate=True):
-        constraints = constraint_parts(content, each.name)
+        constraints = constraint_parts(content)
         way = ways(content)[0]
         total += way.size + sum(len(part.data) for part in constraints)
         is_plain = level == "packed" and not constraints and way.positions is None
@@ -119,12 +119,13 @@ def _origin(recipe: Recipe | None, original: nn.Module, seed: int, report: Any) 
 
 def _contents(candidate: Candidate, level: str, is_estimate: bool = False) -> Iterator[tuple[Named, Content]]:
     """The tensors of a candidate, each once, with their constraints."""
+    shared = Shared()
     for each in tensors(candidate.model):
         constraints = _constraints(candidate.constraints, each)
         tensor = plain(each.tensor, each.name)
         if constraints and not is_estimate and tensor.is_floating_point():
             tensor = tensor + 0.0  # a negative zero has no code; under a constraint its sign means nothing
-        yield each, Content(tensor, constraints, level, is_estimate)
+        yield each, Content(tensor, constraints, level, is_estimate, each.name, shared)
 
 
 def _constraints(constraints: Constraints, named: Named) -> tuple[Constraint, ...]:
@@ -138,7 +139,7 @@ def _assembled(candidate: Candidate, head: dict[str, Any], level: str) -> bytes:
         raise StorageError(f"level must be one of {', '.join(LEVELS)}, got {level!r}")
     entries, records, stream = [], [], []
     for named, content in _contents(candidate, level):
-        tensor, encoded = content.tensor, encode(content, named.name)
+        tensor, encoded = content.tensor, encode(content)
         record = _record(named, tensor, encoded)
         is_entry = encoded.is_plain and level == "packed" and named.name != STREAM
         if is_entry:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from workbench.errors import StorageError
+from workbench.fields import Fields
 from workbench.storage import bitmap, gaps
 from workbench.storage.content import Offer
-from workbench.storage.fields import Fields
 
 WAYS = {each.NAME: each for each in (bitmap, gaps)}
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from workbench.errors import StorageError
+from workbench.fields import Fields
 from workbench.storage import bits, entropy
 from workbench.storage.content import Offer, Part
-from workbench.storage.fields import Fields
 
 _FIXED = "bits"
 

@@ -9,18 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from workbench import structure  # by module: structure itself uses this folder's helpers
+from workbench import structure
 from workbench.candidate import Candidate, plain_copy
 from workbench.constraints import Constraint, Constraints
 from workbench.errors import StorageError, WorkbenchError, WorkloadError
+from workbench.fields import Fields
 from workbench.recipe import Recipe
 from workbench.storage import container, dense, header
 from workbench.storage.container import Container
-from workbench.storage.content import Part
+from workbench.storage.content import Part, Shared
 from workbench.storage.encodings import Encoded, decode
-from workbench.storage.fields import Fields
 from workbench.storage.packing import STREAM
-from workbench.storage.tensors import DTYPES, Named, by_shape, tensors
+from workbench.tensors import DTYPES, Named, by_shape, tensors
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,11 @@ def unpack(data: bytes | memoryview, model: nn.Module) -> Unpacked:
     for each in stored:
         _check_shape(each, own[each.name].tensor)
     constraints: dict[str, tuple[Constraint, ...]] = {}
+    shared = Shared()
     for each in stored:
         try:
-            tensor, chain = decode(each.encoded, list(each.constraints), each.shape, DTYPES[each.dtype])
+            reading = Reading(each.shape, DTYPES[each.dtype], None, (), False, each.name, shared)
+            tensor, chain = decode(each.encoded, list(each.constraints), reading)
         except StorageError as error:
             raise StorageError(f"{each.name[:80]}: {error}") from None
         _assign(rebuilt, each, tensor, own)

@@ -6,8 +6,8 @@ import hashlib
 
 from torch import nn
 
-from workbench.storage.tensors import plain, raw, tensors
 from workbench.structure.layer_types import effective_arguments, type_name
+from workbench.tensors import plain, raw, tensors
 
 
 def fingerprint(model: nn.Module) -> str:

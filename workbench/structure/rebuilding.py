@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from workbench.candidate import plain_copy
 from workbench.errors import StorageError
-from workbench.storage.fields import Fields, shown, whole
+from workbench.fields import Fields, shown, whole
 from workbench.structure.layer_types import arguments, construct, is_scalar, plain, type_name
 
 _NAME = re.compile(r"(?!__)[A-Za-z0-9_]{1,100}")

@@ -89,7 +89,7 @@ class Version:
         note: str = "",
     ) -> Version:
         """The version a run has made. The report's main figures enter the packed file, and its stored bytes
-        become the length of that file; `candidate` saves unpacking it again."""
+        become the length of that file; `candidate` saves unpacking it, where that gives the very same."""
         if report is not None:
             from workbench.storage import with_report
 
@@ -113,7 +113,7 @@ class Version:
             created=now(),
             note=note,
         )
-        if candidate is not None:
+        if candidate is not None and not candidate.constraints.learned():  # the file rounds what was learned
             version._remember(candidate)
         return version
 
