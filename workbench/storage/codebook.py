@@ -1,8 +1,8 @@
 """Shared values: a list of float16 values, and for each weight which of them it has.
 
-The list is the constraint's part of the file; parameters that share one list name the first that wrote it. Where
-all codes are written, one number more stands for a value that the mask removed; the code of a removed weight is
-not kept.
+The list is the constraint's part of the file; parameters that share one list name the first that wrote it.
+Where all codes are written, one number more stands for a value that the mask removed; the code of a removed
+weight is not kept.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from workbench.constraints import Codebook, as_float16
+from workbench.constraints import Codebook, Mask, as_float16
 from workbench.errors import StorageError
 from workbench.fields import Fields
 from workbench.storage import positions, symbols
@@ -63,9 +63,7 @@ def read(parameters: Fields, data: memoryview, reading: Reading) -> Read:
     coded = Codebook(book.values, torch.from_numpy(codes).reshape(reading.shape))
     values = coded(torch.empty(0, dtype=reading.dtype))
     if stored is not None:
-        values = torch.where(
-            torch.from_numpy(stored).reshape(reading.shape), values, torch.zeros_like(values)
-        )
+        values = Mask(torch.from_numpy(stored).reshape(reading.shape))(values)
     return Read(values, stored if may_be_removed else None, coded)
 
 

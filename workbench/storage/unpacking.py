@@ -17,7 +17,7 @@ from workbench.fields import Fields
 from workbench.recipe import Recipe
 from workbench.storage import container, dense, header
 from workbench.storage.container import Container
-from workbench.storage.content import Part, Shared
+from workbench.storage.content import Part, Reading, Shared
 from workbench.storage.encodings import Encoded, decode
 from workbench.storage.packing import STREAM
 from workbench.tensors import DTYPES, Named, by_shape, tensors
