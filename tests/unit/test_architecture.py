@@ -44,6 +44,8 @@ TECHNIQUES_KNOW = {
     "layers",
     "ranking",
     "training",
+    "sharing",
+    "lowrank",
 }
 UNPICKLING = re.compile(r"\b(pickle|dill|joblib|cloudpickle|shelve)\b|weights_only=False")
 # built from parts, so that this file does not contain what it looks for
