@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset
+from torch.utils.data import DataLoader, Dataset
 
+from workbench import loaders
 from workbench.errors import WorkloadError
 
 Batch = tuple[Any, Any]
@@ -49,7 +50,7 @@ class Batches:
         return self.read(None)
 
     def shuffled(self, seed: int) -> Iterator[Batch]:
-        """One epoch in an order drawn from `seed` (a loader shuffles by its own rule, seeded)."""
+        """One epoch in an order drawn from `seed` (a loader with a sampler of its own keeps it, seeded)."""
         return self.read(seed)
 
     def first(self, name: str = "data") -> Batch:
@@ -111,11 +112,10 @@ def length(value: Any) -> int:
 def _batches(data: Any, name: str, batch: int) -> Batches:
     if isinstance(data, DataLoader):
         return _from_loader(data, name)
-    if isinstance(data, (tuple, list)) and len(data) == 2 and _is_pair_of_tensors(data):
-        return _from_tensors(data[0], data[1], name, batch)
+    if _is_pair_of_tensors(data):
+        return _from_tensors(*_pair(data, name), name, batch)
     if isinstance(data, Dataset):
-        loader = DataLoader(data, batch_size=batch)
-        return _from_loader(loader, name)
+        return _from_loader(DataLoader(data, batch_size=batch), name)
     if isinstance(data, Iterator):
         raise WorkloadError(
             f"{name} is an iterator, which can be read only once; give a list of batches or a DataLoader"
@@ -128,16 +128,19 @@ def _batches(data: Any, name: str, batch: int) -> Batches:
     )
 
 
-def _is_pair_of_tensors(data: Sequence[Any]) -> bool:
+def _is_pair_of_tensors(data: Any) -> bool:
     """Whether this is (inputs, targets) of one set, and not a list of two batches."""
-    inputs, targets = data
-    if isinstance(inputs, (tuple, list)) and isinstance(targets, (tuple, list)):
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
         return False
-    return length(inputs) == length(targets) and isinstance(targets, Tensor)
+    return isinstance(data[1], Tensor) or _is_array(data[1])
 
 
 def _from_tensors(inputs: Any, targets: Tensor, name: str, batch: int) -> Batches:
-    n = len(targets)
+    n = length(targets)
+    if length(inputs) != n:
+        raise WorkloadError(
+            f"{name} has {length(inputs):,} inputs and {n:,} targets; give one target for each input"
+        )
 
     def read(seed: int | None) -> Iterator[Batch]:
         order = None if seed is None else torch.randperm(n, generator=torch.Generator().manual_seed(seed))
@@ -153,51 +156,16 @@ def _from_tensors(inputs: Any, targets: Tensor, name: str, batch: int) -> Batche
 
 
 def _from_loader(loader: DataLoader, name: str) -> Batches:
-    is_streamed = isinstance(loader.dataset, IterableDataset)
-    n = None if is_streamed else _size(loader)
+    loader = loaders.settled(loader)
 
     def read(seed: int | None) -> Iterator[Batch]:
-        if seed is not None and loader.sampler is not None and not is_streamed:
-            yield from map(lambda batch: _pair(batch, name), _reshuffled(loader, seed))
-        else:
-            yield from map(lambda batch: _pair(batch, name), loader)
+        return map(lambda batch: _pair(batch, name), loaders.read(loader, seed))
 
     def part(indices: Sequence[int]) -> Batches:
-        subset = Subset(loader.dataset, list(indices))
-        return _from_loader(_like(loader, subset), name)
+        return _from_loader(loaders.part(loader, indices), name)
 
-    can_split = n is not None and loader.batch_size is not None
-    return Batches(read, n, "a DataLoader", part if can_split else None)
-
-
-def _size(loader: DataLoader) -> int | None:
-    try:
-        return len(loader.dataset)  # type: ignore[arg-type]
-    except TypeError:
-        return None
-
-
-def _reshuffled(loader: DataLoader, seed: int) -> Iterable[Any]:
-    """The loader's own order, drawn from `seed`; one that does not shuffle is shuffled for training."""
-    from torch.utils.data import RandomSampler, SequentialSampler
-
-    if not isinstance(loader.sampler, (RandomSampler, SequentialSampler)) or loader.batch_size is None:
-        return loader  # a sampler of the user's own keeps its rule
-    generator = torch.Generator().manual_seed(seed)
-    return _like(loader, loader.dataset, shuffle=True, generator=generator)
-
-
-def _like(loader: DataLoader, dataset: Any, **options: Any) -> DataLoader:
-    return DataLoader(
-        dataset,
-        batch_size=loader.batch_size,
-        num_workers=loader.num_workers,
-        collate_fn=loader.collate_fn,
-        pin_memory=loader.pin_memory,
-        worker_init_fn=loader.worker_init_fn,
-        drop_last=False,
-        **options,
-    )
+    can_split = loaders.has_free_order(loader)
+    return Batches(read, loaders.size(loader), "a DataLoader like this", part if can_split else None)
 
 
 def _from_iterable(data: Iterable[Any], name: str) -> Batches:
@@ -205,8 +173,9 @@ def _from_iterable(data: Iterable[Any], name: str) -> Batches:
     n = sum(length(_pair(batch, name)[1]) for batch in data) if is_list else None
 
     def read(seed: int | None) -> Iterator[Batch]:
-        if seed is None or not is_list:
-            yield from map(lambda batch: _pair(batch, name), data)
+        if not is_list or seed is None:
+            source = data if is_list else loaders.isolated(data, seed or 0)
+            yield from map(lambda batch: _pair(batch, name), source)
             return
         for index in torch.randperm(len(data), generator=torch.Generator().manual_seed(seed)).tolist():
             yield _pair(data[index], name)
@@ -214,8 +183,14 @@ def _from_iterable(data: Iterable[Any], name: str) -> Batches:
     def part(indices: Sequence[int]) -> Batches:
         # batches may differ in size: all samples are gathered, then dealt out again
         pairs = [_pair(batch, name) for batch in data]
-        inputs = _joined([inputs for inputs, _ in pairs])
-        targets = torch.cat([torch.as_tensor(targets) for _, targets in pairs])
+        try:
+            inputs = _joined([inputs for inputs, _ in pairs])
+            targets = torch.cat([targets for _, targets in pairs])
+        except (RuntimeError, TypeError):
+            raise WorkloadError(
+                f"{name} cannot be split: its batches differ in shape; give validation and test data of "
+                "their own (test=...)"
+            ) from None
         index = torch.as_tensor(indices)
         return _from_tensors(slices(inputs, index), targets[index], name, max(1, length(pairs[0][1])))
 
@@ -234,6 +209,14 @@ def _joined(values: Sequence[Any]) -> Any:
 def _pair(batch: Any, name: str) -> Batch:
     if isinstance(batch, (tuple, list)) and len(batch) == 2:
         inputs, targets = batch
+        if _is_array(inputs) or _is_array(targets):
+            raise WorkloadError(
+                f"{name} holds NumPy arrays; give tensors: torch.from_numpy(array), as float32 for inputs"
+            )
         return (tuple(inputs) if isinstance(inputs, list) else inputs), targets
     given = f"{len(batch)} values" if isinstance(batch, (tuple, list)) else type(batch).__name__
     raise WorkloadError(f"{name} must give (inputs, targets) pairs, got {given} in a batch")
+
+
+def _is_array(value: Any) -> bool:
+    return type(value).__module__.partition(".")[0] == "numpy"
