@@ -32,11 +32,10 @@ def save(version: Version, path: str | Path, level: str = "packed") -> int:
     Raises:
         StorageError: one line; nothing was written.
     """
-    packed = getattr(version, "packed", None)
-    if not isinstance(packed, bytes):
+    if not hasattr(version, "packed_as"):
         raise StorageError(f"save takes a version, as wb.compress gives it; got {type(version).__name__}")
     place = files.target(path, SUFFIX)
-    return files.write(place, packed if level == "packed" else version.packed_as(level))
+    return files.write(place, version.packed_as(level))
 
 
 def load(path: str | Path, model: nn.Module) -> Version:
@@ -66,6 +65,7 @@ def export(version: Version, path: str | Path, example: Any = None) -> int:
 
     Raises:
         StorageError: an unknown suffix, a folder that cannot be written, or no example; one line.
+        RuntimeUnavailable: the model cannot be written in that format, or would give other outputs.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in _EXPORTERS:
@@ -78,14 +78,14 @@ def export(version: Version, path: str | Path, example: Any = None) -> int:
         example = version.work.example
     if example is None:
         raise StorageError("export needs the inputs of one sample: export(version, path, example=inputs)")
-    _EXPORTERS[suffix](version.candidate.model, example, place)
-    return place.stat().st_size
+    return _EXPORTERS[suffix](version, example, place)
 
 
-def _to_onnx(model: nn.Module, example: Any, path: Path) -> None:
+def _to_onnx(version: Version, example: Any, path: Path) -> int:
     from workbench.runtimes.onnx_export import export_onnx
 
-    export_onnx(model, example, path)
+    call = version.work.call if version.work is not None else None
+    return export_onnx(version.candidate.model, example, path, call=call)
 
 
 _EXPORTERS = {".onnx": _to_onnx}

@@ -55,11 +55,13 @@ def read(parameters: Fields, data: memoryview, reading: Reading) -> Read:
     if reading.stored is None:
         mask = numbers != removed
         codes[~mask] = 0
+        values = codes.astype(np.float32)
     else:
         if parameters.flag("nonzero"):
             codes[codes >= 0] += 1
-        codes = _spread(codes, reading)
-    values = torch.from_numpy(codes).reshape(reading.shape).float() * grid.scale
+        values = np.zeros(reading.count, np.float32)
+        values[reading.stored] = codes
+    values = torch.from_numpy(values).reshape(reading.shape).mul_(grid.scale)
     return Read(values.to(reading.dtype), mask if reading.has_mask else None)
 
 
@@ -99,9 +101,3 @@ def _all(codes: np.ndarray, grid: Grid, mask: np.ndarray | None) -> np.ndarray:
 
 def _stored(codes: np.ndarray, grid: Grid, has_zeros: bool) -> np.ndarray:
     return (codes + grid.top if has_zeros else codes + grid.top - (codes > 0)).astype(np.uint16)
-
-
-def _spread(codes: np.ndarray, reading: Reading) -> np.ndarray:
-    spread = np.zeros(reading.count, np.int32)
-    spread[reading.stored] = codes
-    return spread

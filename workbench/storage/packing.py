@@ -19,7 +19,7 @@ from workbench.storage.encodings import Encoded, constraint_parts, encode, ways
 from workbench.tensors import DTYPES, NAMES, Named, as_bytes, plain, raw, tensors
 
 STREAM = "workbench.packed"  # the name of the tensor that holds all that is not plain
-_TYPICAL_HEADER = 150  # compressed characters of a recipe, seed, fingerprints and a few figures
+_TYPICAL_HEADER = 450  # compressed characters of a recipe, seed, fingerprints and a few figures
 
 
 def pack(

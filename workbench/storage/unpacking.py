@@ -20,7 +20,7 @@ from workbench.storage.container import Container
 from workbench.storage.content import Part, Reading, Shared
 from workbench.storage.encodings import Encoded, decode
 from workbench.storage.packing import STREAM
-from workbench.tensors import DTYPES, Named, by_shape, tensors
+from workbench.tensors import DTYPES, NAMES, Named, by_shape, tensors
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def unpack(data: bytes | memoryview, model: nn.Module) -> Unpacked:
     _check_names(stored, expected)
     own = {name: each for each in expected for name in each.names}
     for each in stored:
-        _check_shape(each, own[each.name].tensor)
+        _check_fit(each, own)
     constraints: dict[str, tuple[Constraint, ...]] = {}
     shared = Shared()
     for each in stored:
@@ -226,16 +226,22 @@ def _check_names(stored: list[Stored], expected: list[Named]) -> None:
         raise StorageError("a tensor is named twice in the file")
 
 
-def _check_shape(stored: Stored, own: Tensor) -> None:
-    """A tensor fits the model's; its type may be another float, which is what casting makes."""
-    if tuple(own.shape) != stored.shape:
-        raise StorageError(
-            f"{stored.name} is {by_shape(stored.shape)} in the file and {by_shape(own.shape)} in this model; "
-            "load it into a new instance of the original class, made with the same arguments"
-        )
+def _check_fit(stored: Stored, own: Mapping[str, Named]) -> None:
+    """A tensor fits the model's under all its names; its type may be another float, as casting makes it."""
     dtype = DTYPES[stored.dtype]
-    if dtype != own.dtype and not (dtype.is_floating_point and own.is_floating_point()):
-        raise StorageError(f"{stored.name} is {stored.dtype} in the file and {own.dtype} in this model")
+    for name in stored.names:
+        tensor = own[name].tensor
+        if tuple(tensor.shape) != stored.shape:
+            raise StorageError(
+                f"{name} is {by_shape(stored.shape)} in the file and {by_shape(tensor.shape)} in this model; "
+                "load it into a new instance of the original class, made with the same arguments"
+            )
+        if dtype != tensor.dtype and not (dtype.is_floating_point and tensor.is_floating_point()):
+            raise StorageError(
+                f"{name} is {stored.dtype} in the file and {NAMES[tensor.dtype]} in this model"
+            )
+        if own[name].is_parameter != own[stored.name].is_parameter:
+            raise StorageError(f"{name} and {stored.name} cannot be one tensor: one of them is a buffer")
 
 
 def _assign(model: nn.Module, stored: Stored, tensor: Tensor, own: Mapping[str, Named]) -> None:

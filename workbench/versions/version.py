@@ -195,7 +195,8 @@ class Version:
         """
         from workbench.storage.packing import repack
 
-        return repack(self.packed, self.candidate, level)
+        packed = self.packed
+        return packed if level == self.header.level else repack(packed, self.candidate, level)
 
     def changed(self, **changes: Any) -> Version:
         """The same version with another name, note or place; what it has unpacked is shared."""
