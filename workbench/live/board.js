@@ -135,8 +135,8 @@ class Figure {
     const selecting = (spec.params ?? []).filter((each) => each.select && each.bind !== "scales");
     for (const { name, select } of selecting) {
       const isInterval = (select.type ?? select) === "interval";
-      const report = () => this.report(name, isInterval);
-      this.view.addSignalListener(name, () => this.board.onFrame(`${this.name}/${name}`, report));
+      const report = () => this.board.onFrame(`${this.name}/${name}`, () => this.report(name, isInterval));
+      this.view.addSignalListener(name, report);
       // a click on what is selected already changes no signal, yet says something
       if (!isInterval) this.view.addEventListener("click", (_, item) => item?.datum && report());
     }
