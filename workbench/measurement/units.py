@@ -87,10 +87,10 @@ def times(number: float | None) -> str:
 
 
 def times_range(value: float | None, low: float | None, high: float | None) -> str:
-    """A ratio with its interval: `2.5× (2.4–2.6)`."""
-    if not (_is_known(low) and _is_known(high)):
+    """A ratio with its interval, to three digits, since it may be close to 1: `1.02× (0.99–1.05)`."""
+    if not (_is_known(value) and _is_known(low) and _is_known(high)):
         return times(value)
-    return f"{times(value)} ({_ratio(low)}–{_ratio(high)})"
+    return f"{_three_digits(value)}× ({_three_digits(low)}–{_three_digits(high)})"
 
 
 def smaller(now: float | None, before: float | None) -> str:

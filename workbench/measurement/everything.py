@@ -1,0 +1,253 @@
+"""`measure()`: everything about one model in one report, always beside the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from workbench.errors import RuntimeUnavailable, WorkbenchError
+from workbench.job import Job, Progress, Steps, Stopped
+from workbench.measurement.accuracy import Evaluation, evaluating
+from workbench.measurement.baselines import Known, evaluating_baseline, known
+from workbench.measurement.compute import call_of, count_macs, nonzero, parameters
+from workbench.measurement.latency import SECONDS, summary, timing
+from workbench.measurement.memory import peak_memory
+from workbench.measurement.pairing import Paired, paired
+from workbench.measurement.report import Baseline, Latency, Report
+from workbench.measurement.size import Size, bits, claimed_bytes, file_bytes
+from workbench.measurement.subject import subject
+from workbench.runtimes import find
+
+if TYPE_CHECKING:
+    from workbench.candidate import Candidate
+    from workbench.workload import Workload
+
+T = TypeVar("T")
+
+RUNTIMES = ("pytorch", "onnxruntime")
+
+
+def measure(work: Workload, model: Any = None, **options: Any) -> Report:
+    """Everything measured of a model, as a report; the baseline where no model is given.
+
+    Ctrl-C (or the kernel's interrupt) ends it with a `KeyboardInterrupt`.
+
+    Args:
+        model: a `torch.nn.Module`, a candidate or a version; it is not changed.
+        split: the data that accuracy is measured on: "validation" while choosing, "test" for the report.
+        runtimes: names of runtimes, as `workbench.runtimes.runtimes()` lists them.
+        batch, threads: of the latency.
+        stored: bytes of the file the model was written to, where it was.
+        name: what the report is called.
+        seconds: at most so long for each runtime.
+
+    Raises:
+        WorkbenchError: one line that says what to do, where nothing sensible can be measured.
+    """
+    threads = getattr(work, "threads", None)
+    return Job(lambda: measuring(work, model, **options), seed=0, threads=threads).run()
+
+
+def measuring(
+    work: Workload,
+    model: Any = None,
+    *,
+    split: str = "validation",
+    runtimes: Sequence[str] = RUNTIMES,
+    batch: int = 1,
+    threads: int = 1,
+    stored: int | None = None,
+    name: str | None = None,
+    seconds: float = SECONDS,
+) -> Steps[Report]:
+    """The generator behind `measure`; stopped, it returns what it has, and the report's notes say so."""
+    if batch < 1 or threads < 1:
+        raise WorkbenchError(f"batch and threads must be at least 1, got {batch} and {threads}")
+    chosen = [find(each) for each in runtimes]
+    yield Progress(0, 1, "measuring")
+    run = _Run(work, subject(work, model), is_baseline=model is None)
+    run.notes.extend(work.notes)
+    yield from run.judge(split)
+    for index, runtime in enumerate(chosen):
+        start = 0.5 + 0.5 * index / len(chosen)
+        yield from run.time(runtime, batch, threads, seconds, start, 0.5 / len(chosen))
+    return run.report(name or _name(work, model), _stored(run.candidate, model, stored))
+
+
+class _Run:
+    """One measurement on its way to a report."""
+
+    def __init__(self, work: Workload, candidate: Candidate, is_baseline: bool) -> None:
+        self.work = work
+        self.candidate = candidate
+        self.is_baseline = is_baseline
+        self.notes: list[str] = []
+        self.is_stopped = False
+        self._known: Known = known(work)
+        self._evaluation: Evaluation | None = None
+        self._baseline: Evaluation | None = None
+        self._paired: Paired | None = None
+        self._latency: dict[str, Latency] = {}
+        self._bits = _narrowest(candidate)
+
+    def judge(self, split: str) -> Steps[None]:
+        """Evaluate the model and, where it has not been done, the baseline on the same samples."""
+        if getattr(self.work, split, None) is None:
+            self.notes.append(f"no accuracy: this workload has no {split} data")
+            return
+        self._baseline = yield from self._part(
+            evaluating_baseline(self.work, split), "baseline", 0.0, 0.1 if self.is_baseline else 0.2
+        )
+        if self.is_baseline:
+            self._evaluation = self._baseline
+        elif not self.is_stopped:
+            steps = evaluating(self.work, self.candidate, split)
+            self._evaluation = yield from self._part(steps, "accuracy", 0.2, 0.3)
+        if self._evaluation is not None and self._evaluation.is_partial:
+            self.notes.append(f"stopped: accuracy on the first {self._evaluation.n:,} samples only")
+        self._pair()
+
+    def time(
+        self, runtime: Any, batch: int, threads: int, seconds: float, start: float, share: float
+    ) -> Steps[None]:
+        """Time the model and the baseline in turns on one runtime; what goes wrong becomes a note."""
+        if self.is_stopped:
+            self.notes.append(f"stopped: no latency on {runtime.title}")
+            return
+        if self.work.example is None:
+            note = "no latency, MACs or memory: give an input, Workload(net, example=...) or input_shape=..."
+            self.notes.extend([note] if note not in self.notes else [])
+            return
+        yield Progress(start, 1, f"preparing {runtime.title}")
+        example = _repeated(self.work.example, batch)
+        try:
+            baseline = self._known.on(runtime, example, batch, threads)
+            model = baseline
+            if not self.is_baseline:
+                model = runtime.prepare(self.candidate.model, example, threads, call=call_of(self.work))
+        except RuntimeUnavailable as error:
+            self.notes.append(f"no latency on {runtime.title}: {error}")
+            return
+        steps = timing(model, None if self.is_baseline else baseline, threads=threads, seconds=seconds)
+        rounds = yield from self._part(steps, runtime.title, start, share)
+        if rounds is not None:
+            self._latency[runtime.name] = summary(
+                rounds,
+                runtime.name,
+                model.artefact_bytes,
+                threads=threads,
+                batch=batch,
+                is_simulated=self._bits is not None,
+                baseline_artefact_bytes=baseline.artefact_bytes,
+            )
+
+    def report(self, name: str, stored: int | None) -> Report:
+        """The report of what was found."""
+        work, model = self.work, self.candidate.model
+        evaluation = self._evaluation
+        counted = count_macs(model, work.example, call_of(work))
+        if self._bits is not None and self._latency:
+            self.notes.append(
+                f"simulated: weights of {self._bits} bits are computed in float32 by these runtimes"
+            )
+        return Report(
+            name=name,
+            accuracy=evaluation.accuracy if evaluation else None,
+            metrics=dict(evaluation.metrics) if evaluation else {},
+            size=Size(claimed_bytes(self.candidate), stored),
+            baseline_size=self._known.size,
+            latency=self._latency,
+            parameters=parameters(model),
+            nonzero=nonzero(model),
+            macs=counted.total if counted else None,
+            peak_memory=peak_memory(model, work.example, call_of(work)),
+            paired=self._paired,
+            notes=tuple(self.notes),
+            baseline=None if self.is_baseline else self._before(),
+            weight_bits=self._bits,
+            nonzero_macs=counted.nonzero(model) if counted else None,
+            is_stopped=self.is_stopped,
+        )
+
+    def _pair(self) -> None:
+        before, after = self._baseline, self._evaluation
+        if self.is_baseline or before is None or after is None or after.predictions is None:
+            return
+        n = min(before.n, after.n)
+        try:
+            self._paired = paired(before.first(n), after.first(n))
+        except WorkbenchError as error:
+            self.notes.append(f"no paired test: {error}")
+
+    def _before(self) -> Baseline:
+        """The baseline's figures; an accuracy that was stopped half-way is none to compare with."""
+        found, evaluation = self._known, self._baseline
+        is_whole = evaluation is not None and not evaluation.is_partial
+        return Baseline(
+            accuracy=evaluation.accuracy if is_whole else None,
+            metrics=dict(evaluation.metrics) if is_whole else {},
+            parameters=found.parameters,
+            nonzero=found.nonzero,
+            macs=found.macs.total if found.macs else None,
+            peak_memory=found.peak_memory,
+        )
+
+    def _part(
+        self, steps: Steps[T], words: str, start: float, share: float
+    ) -> Generator[Progress, None, T | None]:
+        """Run a part of the measurement as a share of the whole; None where it was stopped with nothing."""
+        try:
+            progress = next(steps)
+            while True:
+                done = start + share * (progress.fraction or 0.0)
+                message = f"{words}: {progress.message}" if progress.message else words
+                try:
+                    yield Progress(done, 1, message, progress.record)
+                except Stopped as stop:
+                    self.is_stopped = True
+                    progress = steps.throw(stop)
+                except GeneratorExit:
+                    steps.close()
+                    raise
+                else:
+                    progress = next(steps)
+        except StopIteration as end:
+            return end.value
+        except Stopped:
+            return None
+
+
+def _narrowest(candidate: Candidate) -> int | None:
+    """The bits of the narrowest grid, None where no weight lies on one."""
+    on_grid = [
+        name for name in candidate.constraints if any(hasattr(c, "bits") for c in candidate.constraints[name])
+    ]
+    return min((bits(candidate, name) for name in on_grid), default=None)
+
+
+def _stored(candidate: Candidate, model: Any, stored: int | None) -> int | None:
+    """Bytes on disk: as told, of a version's file, or of the plain file of a model; a candidate has none."""
+    from torch import nn
+
+    if stored is not None:
+        return stored
+    if model is None or isinstance(model, nn.Module):
+        return file_bytes(candidate.model)
+    packed = getattr(model, "packed", None)
+    return len(packed) if packed is not None else None
+
+
+def _name(work: Workload, model: Any) -> str:
+    if model is None:
+        return work.name
+    name = getattr(model, "name", None)
+    if isinstance(name, str) and name:
+        return name
+    return type(model).__name__ if not hasattr(model, "constraints") else f"{work.name}, compressed"
+
+
+def _repeated(example: Any, batch: int) -> Any:
+    """The inputs of one sample, `batch` times."""
+    from workbench.data import mapped
+
+    return mapped(lambda each: each.repeat(batch, *[1] * (each.ndim - 1)) if each.ndim else each, example)

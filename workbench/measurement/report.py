@@ -1,0 +1,151 @@
+"""Everything measured of one model, as one frozen record that is written as text, HTML, a table or JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from workbench.measurement import rendering
+from workbench.measurement.accuracy import Accuracy
+from workbench.measurement.pairing import Paired
+from workbench.measurement.size import Size
+from workbench.measurement.verdict import sentence
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Latency:
+    """One forward pass on one runtime, timed in turns with the baseline.
+
+    Attributes:
+        median_ms, low_ms, high_ms, p95_ms: of a batch; the quartiles are `low_ms` and `high_ms`.
+        baseline_ms: the baseline's median in the same run.
+        speedup: above 1 the model is faster than the baseline; the median over the rounds of the ratio
+            within a round, so not exactly the ratio of the medians. `speedup_low` to `speedup_high` is its
+            95 % interval within this run.
+        artefact_bytes: what the runtime loads.
+        rounds: how often both were timed.
+        is_simulated: the weights lie on a grid, but this runtime computed them in float32.
+    """
+
+    runtime: str
+    median_ms: float
+    low_ms: float
+    high_ms: float
+    p95_ms: float
+    baseline_ms: float
+    speedup: float
+    speedup_low: float
+    speedup_high: float
+    artefact_bytes: int
+    threads: int
+    batch: int
+    rounds: int
+    is_simulated: bool = False
+    baseline_artefact_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What the baseline has, for the deltas of a report; its size and latency stand beside the model's."""
+
+    accuracy: Accuracy | None
+    metrics: Mapping[str, float]
+    parameters: int
+    nonzero: int
+    macs: int | None
+    peak_memory: int | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """Claimed, stored and measured figures of one model.
+
+    Attributes:
+        accuracy: with its interval; None without data or classes. metrics: the users' own, by name.
+        size, baseline_size: bytes claimed by arithmetic, and stored in a file.
+        latency: by runtime; a runtime that could not take the model is missing here and named in `notes`.
+        parameters, nonzero: counts; tied tensors once.
+        macs: multiply-accumulates of one sample, zeros included; None without an example input.
+        peak_memory: bytes of weights and live activations at the worst moment of one forward pass.
+        paired: the same samples against the baseline; None for the baseline itself.
+        notes: what a reader must know: how data were split, what could not be measured and why.
+        baseline: what the deltas are taken from; None for the baseline itself.
+        weight_bits: of the narrowest grid; None where no weight lies on one.
+        nonzero_macs: multiplications left if those with a zero weight were skipped.
+    """
+
+    name: str
+    accuracy: Accuracy | None
+    metrics: Mapping[str, float]
+    size: Size
+    baseline_size: Size
+    latency: Mapping[str, Latency]
+    parameters: int
+    nonzero: int
+    macs: int | None
+    peak_memory: int | None
+    paired: Paired | None = None
+    notes: tuple[str, ...] = ()
+    baseline: Baseline | None = None
+    weight_bits: int | None = None
+    nonzero_macs: int | None = None
+    is_stopped: bool = False
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether this is the baseline itself."""
+        return self.baseline is None
+
+    @property
+    def zeros(self) -> float:
+        """The share of parameters that are zero."""
+        return 1 - self.nonzero / self.parameters if self.parameters else 0.0
+
+    @property
+    def sentence(self) -> str:
+        """Why claimed, stored and measured disagree, in one sentence; empty where they do not."""
+        return sentence(self)
+
+    def table(self) -> list[dict[str, Any]]:
+        """One row a figure: what, kind (claimed, stored or measured), value, low, high, baseline, unit."""
+        return rendering.rows(self)
+
+    def text(self) -> str:
+        """The report for a terminal."""
+        return rendering.text(self)
+
+    def _repr_html_(self) -> str:
+        return rendering.html(self)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Report:
+        """The report `to_dict` wrote; what a later version added is filled with its default."""
+        plain = dict(data)
+        plain["accuracy"] = _made(Accuracy, data.get("accuracy"))
+        plain["size"], plain["baseline_size"] = _made(Size, data["size"]), _made(Size, data["baseline_size"])
+        plain["latency"] = {name: _made(Latency, each) for name, each in data.get("latency", {}).items()}
+        plain["paired"] = _made(Paired, data.get("paired"))
+        plain["notes"] = tuple(data.get("notes", ()))
+        if before := data.get("baseline"):
+            accuracy = _made(Accuracy, before.get("accuracy"))
+            plain["baseline"] = _made(Baseline, {**before, "accuracy": accuracy})
+        return _made(cls, plain)
+
+
+def _made(record: type[R], data: Mapping[str, Any] | None) -> R | None:
+    """A record from plain data, without what this version does not know."""
+    if data is None:
+        return None
+    known = {each.name for each in dataclasses.fields(record)}  # type: ignore[arg-type]
+    return record(**{name: value for name, value in data.items() if name in known})

@@ -1,0 +1,67 @@
+"""What a runtime is: something that prepares a model, runs it, and says how big the thing it loads is."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from workbench.errors import RuntimeUnavailable
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Call = Callable[["nn.Module", Any], Any]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model ready to run.
+
+    Attributes:
+        run: one forward pass of the inputs it was prepared with; what is timed.
+        outputs: the outputs for other inputs, as tensors.
+        artefact_bytes: the size of what the runtime loads.
+        is_in_thread: all work is done in the calling thread, whose processor time is then the measure.
+    """
+
+    run: Callable[[], Any]
+    outputs: Callable[[Any], Any]
+    artefact_bytes: int
+    is_in_thread: bool
+
+
+class Runtime:
+    """A way to run a model. Subclasses stand alone in a file of this folder."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]  # as people write it
+    order: ClassVar[int] = 50  # among the others, where they are listed
+    needs: ClassVar[tuple[str, ...]] = ()  # modules that must be installed
+    install: ClassVar[str] = ""  # the line that installs them
+
+    def check(self) -> None:
+        """Nothing, where the runtime can be used.
+
+        Raises:
+            RuntimeUnavailable: it is not installed; the line says how to install it.
+        """
+        missing = [each for each in self.needs if importlib.util.find_spec(each) is None]
+        if missing:
+            raise RuntimeUnavailable(f"{self.title} is not installed; install it with: {self.install}")
+
+    def prepare(
+        self, model: nn.Module, example: Any, threads: int = 1, *, call: Call | None = None
+    ) -> Prepared:
+        """The model, ready to run on `example` with so many threads.
+
+        Args:
+            model: in eval mode; it is not changed.
+            example: a tensor, a tuple (positional) or a mapping (by name), samples along dimension 0.
+            call: `call(model, inputs)` where the model is called in an unusual way.
+
+        Raises:
+            RuntimeUnavailable: the runtime cannot take this model; the line says which operation and why.
+        """
+        raise NotImplementedError

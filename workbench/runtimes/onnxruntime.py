@@ -1,0 +1,45 @@
+"""ONNX Runtime: the model written as float32 ONNX and run on the CPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from workbench.errors import RuntimeUnavailable
+from workbench.runtimes.base import Call, Prepared, Runtime
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class OnnxRuntime(Runtime):
+    """ONNX Runtime on the CPU. Its artefact is the ONNX file."""
+
+    name: ClassVar[str] = "onnxruntime"
+    title: ClassVar[str] = "ONNX Runtime"
+    order: ClassVar[int] = 10
+    needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxscript", "onnxruntime")
+    install: ClassVar[str] = "pip install onnx onnxscript onnxruntime"
+
+    def prepare(
+        self, model: nn.Module, example: Any, threads: int = 1, *, call: Call | None = None
+    ) -> Prepared:
+        """The model in a session of its own. With one thread the session runs in the calling thread."""
+        from workbench.runtimes.onnx_export import feeds, onnx_bytes, session
+
+        self.check()
+        data = onnx_bytes(model, example, call=call)
+        running = session(data, threads)
+        given = feeds(running, example)
+
+        def outputs(inputs: Any) -> Any:
+            import torch
+
+            found = tuple(torch.from_numpy(each) for each in running.run(None, feeds(running, inputs)))
+            return found[0] if len(found) == 1 else found
+
+        try:
+            running.run(None, given)
+        except Exception as error:  # the runtime's own exceptions have no common base
+            reason = str(error).split("\n")[0]
+            raise RuntimeUnavailable(f"ONNX Runtime cannot run the model on this batch: {reason}") from error
+        return Prepared(lambda: running.run(None, given), outputs, len(data), threads == 1)
