@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from workbench.errors import listed, nearest
 from workbench.magics import verbs
 from workbench.magics.errors import CompressError
-from workbench.magics.grammar import FLAGS, RUN
+from workbench.magics.grammar import FLAGS, RUN, SPLITS
 from workbench.magics.words import Word, split
 
 
@@ -48,8 +48,7 @@ class Request:
     @property
     def data(self) -> dict[str, str]:
         """The data flags by split: `{"validation": "val_loader"}`."""
-        names = ("train", "validation", "test")
-        return {name: self.flags[f"--{name}"] for name in names if f"--{name}" in self.flags}
+        return {split: self.flags[f"--{split}"] for split in SPLITS if f"--{split}" in self.flags}
 
     def number(self, flag: str, default: int) -> int:
         """A flag's value as a whole number."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workbench.magics import verbs
-from workbench.magics.grammar import FLAGS, RUN
+from workbench.magics.grammar import FLAGS, RUN, SPLITS
 from workbench.magics.words import Scan, Word, scan
 from workbench.options import Option, describe
 from workbench.technique import Technique, short_flags, techniques
@@ -19,7 +19,7 @@ from workbench.technique import Technique, short_flags, techniques
 if TYPE_CHECKING:
     from workbench.magics.namespace import Namespace
 
-_FIXED = {"split": ("train", "validation", "test"), "level": ("packed", "coded")}
+_FIXED = {"split": SPLITS, "level": ("packed", "coded")}
 _LINE = re.compile(r"^\s*(?:[\w ,]+=\s*)?%compress\s(.*)$", re.DOTALL)
 _CELL = re.compile(r"^\s*%%compress\s(.*)$", re.DOTALL)
 
@@ -78,7 +78,8 @@ def complete(before: str, names: Namespace) -> Matches:
     current = "" if is_new else scanned.words[-1].text
     before_it = done[-1].text if done else ""
     if before_it.startswith("--") and "=" not in before_it:
-        return _matching(current, _values(before_it, done, names))
+        fragment = current.rpartition(",")[2] if before_it == "--runtimes" else current
+        return _matching(fragment, _values(before_it, done, names))
     if current.startswith("-"):
         return _matching(current, (Match(flag, "flag") for flag in _flags(done)))
     return _positional(current, done, names)
@@ -144,7 +145,7 @@ def _values(flag: str, done: tuple[Word, ...], names: Namespace) -> Iterable[Mat
     if takes in _FIXED:
         return [Match(each, takes) for each in _FIXED[takes]]
     if takes == "runtimes":
-        from workbench.runtimes import names as runtimes
+        from workbench.runtimes import runtimes
 
         return [Match(each, "runtime") for each in runtimes()]
     option = _option(flag, done)

@@ -25,10 +25,20 @@ def is_notebook(shell: InteractiveShell) -> bool:
 
 
 def show(value: Any) -> None:
-    """Display a page, a report or a panel."""
+    """Display a page, a report or a version as text and HTML, and a panel as it displays itself."""
     from IPython.display import display
 
-    display(value)
+    html = getattr(value, "_repr_html_", None)
+    if html is None:
+        display(value)
+    else:
+        display({"text/plain": as_text(value), "text/html": html()}, raw=True)
+
+
+def as_text(value: Any) -> str:
+    """What a terminal shows of a page, a report or a version."""
+    report = getattr(value, "report", None)  # a version's line says nothing of what was measured
+    return f"{value}\n{report}" if report is not None else str(value)
 
 
 def run(shell: InteractiveShell, job: Job[Any], header: Any = None) -> Any:

@@ -58,5 +58,6 @@ _FLAGS = (
     Flag("--runtimes", "NAMES", "runtimes", "where to time it, separated by commas"),
 )
 FLAGS: Mapping[str, Flag] = {each.name: each for each in _FLAGS}
-DATA = ("--train", "--validation", "--test")
+SPLITS = ("train", "validation", "test")
+DATA = tuple(f"--{split}" for split in SPLITS)
 RUN = (*DATA, "--into", "--seed", "--name", "--recipe", "--model")  # flags of a line that runs a recipe

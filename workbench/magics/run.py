@@ -33,8 +33,8 @@ def run(request: Request, session: Session) -> None:
     recipe = recipe_of(request.parts)
     into = names.check_free(request.flags["--into"]) if "--into" in request.flags else None
     if not len(recipe):
-        _check_shows_panels(session)
         _check_flags_of_a_panel(request)
+        _check_shows_panels(session)
         _open(session.subject(request.model, request.data), session)
         return
     subject = session.subject(request.model, request.data)

@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.job import Job
 from workbench.magics.arguments import Request
-from workbench.magics.grammar import DATA, Verb
+from workbench.magics.errors import CompressError
+from workbench.magics.grammar import DATA, SPLITS, Verb
+from workbench.magics.offers import offer
 from workbench.magics.session import Session, Subject
 
+if TYPE_CHECKING:
+    from workbench.job import Steps
 
-def report_of(subject: Subject, request: Request, session: Session, version: Any = None) -> Any:
-    """A fresh report on a model or version, by the flags of the line."""
-    from workbench.measurement import measuring
 
-    options: dict[str, Any] = {"split": request.flags.get("--split", "validation")}
+def options_of(request: Request, subject: Subject, session: Session) -> dict[str, Any]:
+    """What the flags say about measuring.
+
+    Raises:
+        CompressError: the split that is asked for has no data; the line has the flags that would name some.
+    """
+    options: dict[str, Any] = {}
+    if split := request.flags.get("--split"):
+        if split in SPLITS and getattr(subject.work, split) is None:
+            flags = offer(session.names, subject.work) or f"--{split} NAME"
+            raise CompressError(f"{subject.name} has no {split} data; name some: {flags}")
+        options["split"] = split
     if "--runtimes" in request.flags:
         options["runtimes"] = tuple(each.strip() for each in request.flags["--runtimes"].split(","))
-    work = subject.work
-    return session.run(Job(lambda: measuring(work, version, **options), seed=0, threads=work.threads))
+    return options
 
 
 def _run(request: Request, session: Session) -> None:
     into = session.names.check_free(request.flags["--into"]) if "--into" in request.flags else None
     subject = session.subject(request.model, request.data)
-    report = report_of(subject, request, session, subject.version)
+    options = options_of(request, subject, session)
+    report = session.run(Job(lambda: _measuring(subject, options), seed=0, threads=subject.work.threads))
     session.put(into, report)
     session.show(report)
+
+
+def _measuring(subject: Subject, options: dict[str, Any]) -> Steps[Any]:
+    from workbench.measurement import measuring
+
+    return measuring(subject.work, subject.version, **options)
 
 
 VERB = Verb(
