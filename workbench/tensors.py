@@ -83,6 +83,8 @@ def plain(tensor: Tensor, name: str) -> Tensor:
 def raw(tensor: Tensor) -> np.ndarray:
     """A plain tensor's values as unsigned integers of the same width, flat; shares its memory."""
     flat = tensor.reshape(-1)
+    if not flat.numel():  # an empty tensor cannot be viewed as another type
+        return np.zeros(0, unsigned(tensor.dtype))
     if flat.dtype != torch.uint8:
         flat = flat.view(torch.uint8)
     return flat.numpy().view(_UNSIGNED[tensor.element_size()])
@@ -95,6 +97,8 @@ def as_bytes(values: np.ndarray) -> memoryview:
 
 def from_raw(values: np.ndarray, dtype: torch.dtype, shape: Sequence[int]) -> Tensor:
     """The tensor whose `raw` is `values`; shares their memory."""
+    if not values.size:
+        return torch.empty(tuple(shape), dtype=dtype)
     flat = torch.from_numpy(values.view(np.uint8))
     return (flat if dtype == torch.uint8 else flat.view(dtype)).reshape(tuple(shape))
 

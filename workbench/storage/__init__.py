@@ -84,7 +84,7 @@ def export(version: Version, path: str | Path, example: Any = None) -> int:
 def _to_onnx(version: Version, example: Any, path: Path) -> int:
     from workbench.runtimes.onnx_export import export_onnx
 
-    call = version.work.call if version.work is not None else None
+    call = version.work.forward if version.work is not None else None
     return export_onnx(version.candidate.model, example, path, call=call)
 
 

@@ -82,12 +82,8 @@ def unpack(data: bytes | memoryview, model: nn.Module) -> Unpacked:
     container.check_sum(data, opened)
     head = header.from_metadata(opened.metadata)
     stored = list(contents(opened, head))
-    rebuilt = _rebuilt(model, head)
-    expected = tensors(rebuilt)
-    _check_names(stored, expected)
-    own = {name: each for each in expected for name in each.names}
-    for each in stored:
-        _check_fit(each, own)
+    rebuilt = _rebuilt(model, head, stored)
+    own = _check_tensors(stored, tensors(rebuilt))
     constraints: dict[str, tuple[Constraint, ...]] = {}
     shared = Shared()
     for each in stored:
@@ -183,7 +179,7 @@ def _stored(opened: Container, record: Fields, name: str, parts: list[memoryview
     return Stored(names, dtype, shape, tuple(chain), Encoded(constraints, positions, values))
 
 
-def _rebuilt(model: nn.Module, head: Fields) -> nn.Module:
+def _rebuilt(model: nn.Module, head: Fields, stored: list[Stored]) -> nn.Module:
     """A copy of the given model with the file's structure, after it was seen to be the right original."""
     if isinstance(model, type):
         raise StorageError(f"{model.__name__} is a class; give a model of it: {model.__name__}()")
@@ -195,15 +191,16 @@ def _rebuilt(model: nn.Module, head: Fields) -> nn.Module:
         raise StorageError(str(error)) from None
     original = head.object("original")
     expected = original.text("structure", default="", longest=64)
-    if expected and structure.structure_fingerprint(copy) != expected:
-        _refuse(copy, original, head)
     records = head.items("structure")
+    if expected and structure.structure_fingerprint(copy) != expected:
+        if not records:  # the names and shapes say more
+            _check_tensors(stored, tensors(copy))
+        _refuse(copy, original)
     return structure.rebuild(copy, records) if records else copy
 
 
-def _refuse(model: nn.Module, original: Fields, head: Fields) -> None:
-    """Say in what the given model differs: a tensor's shape where that shows, else a layer's arguments."""
-    # where the file holds an unchanged structure, names and shapes are compared next and say more
+def _refuse(model: nn.Module, original: Fields) -> None:
+    """Say in which layer the given model differs from the original."""
     path = structure.first_difference(model, original.text("modules", default="", longest=1_000_000))
     where = f"first in {path}" if path else "in its last modules"
     raise StorageError(
@@ -212,8 +209,8 @@ def _refuse(model: nn.Module, original: Fields, head: Fields) -> None:
     )
 
 
-def _check_names(stored: list[Stored], expected: list[Named]) -> None:
-    """The file holds every tensor of the model and no other."""
+def _check_tensors(stored: list[Stored], expected: list[Named]) -> dict[str, Named]:
+    """The file holds every tensor of the model and no other, and they fit; the model's by name."""
     held = {name for each in stored for name in each.names}
     wanted = {name for each in expected for name in each.names}
     if missing := next((name for each in expected for name in each.names if name not in held), None):
@@ -224,6 +221,10 @@ def _check_names(stored: list[Stored], expected: list[Named]) -> None:
         )
     if sum(len(each.names) for each in stored) != len(held):
         raise StorageError("a tensor is named twice in the file")
+    own = {name: each for each in expected for name in each.names}
+    for each in stored:
+        _check_fit(each, own)
+    return own
 
 
 def _check_fit(stored: Stored, own: Mapping[str, Named]) -> None:

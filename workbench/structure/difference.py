@@ -130,7 +130,7 @@ def _described(module: nn.Module, path: str) -> Record:
     kind = type_name(module)
     if kind is None:
         raise StorageError(
-            f"{path} was replaced by a {type(module).__name__}, which a file cannot describe; "
+            f"{path or 'the model'} was replaced by a {type(module).__name__}, which a file cannot describe; "
             "use torch.nn layers, or Sequential of them"
         )
     described: Record = {"is": kind, "with": arguments(module)}
