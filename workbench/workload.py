@@ -182,7 +182,8 @@ class Workload:
             return torch.zeros(1, *shape)
         for name in ("validation", "train", "test"):
             if (data := getattr(self, name)) is not None:
-                return slices(data.first(name)[0], slice(0, 1))
+                first = slices(data.first(name)[0], slice(0, 1))
+                return mapped(lambda each: each.clone(), first)  # a view would hold, and count as, the whole set
         return _guessed_example(self.baseline)
 
     def _try_forward(self) -> Any:
