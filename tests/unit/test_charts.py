@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 
 import pytest
 
-from workbench.charts import labels, layers, theme, tradeoff, training, units, validation
+from workbench.charts import labels, layers, theme, tradeoff, training, validation
 from workbench.charts.frame import around
 from workbench.charts.layers import Layer
 from workbench.charts.tradeoff import Point
@@ -216,31 +215,3 @@ def test_summaries_tell_the_figures():
     assert "alpha: 1.70 KB · 90 % zeros · 4 bits." in layers.summary(LAYERS)
     assert "0.05 at epoch 2.0" in training.summary(RECORDS)
     assert "95.0 % after epoch 2" in validation.summary(RECORDS, 0.99)
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (1_000, "1.00 KB"),
-        (44_120, "44.1 KB"),
-        (999_600, "1.00 MB"),
-        (1_720_000, "1.72 MB"),
-        (3e9, "3.00 GB"),
-        (None, "–"),
-    ],
-)
-def test_sizes_have_three_digits_and_a_unit(number, text):
-    assert units.size(number) == text
-
-
-def test_other_units():
-    assert units.count(384_000) == "384 k"
-    assert units.share(0.9912) == "99.1 %"
-    assert units.milliseconds(0.214) == "0.21 ms"
-    assert units.milliseconds(1300) == "1.30 s"
-    assert units.seconds(69.2) == "1:10"
-    assert units.times(39.2) == "39×"
-    assert units.points(-0.001) == "−0.1"
-    assert units.share(math.nan) == "–"

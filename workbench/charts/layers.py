@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workbench.charts import labels, theme, units
+from workbench.charts import axes, labels, theme
+from workbench.measurement import units
 
 if TYPE_CHECKING:
     import altair as alt
@@ -50,7 +51,7 @@ def chart() -> alt.LayerChart:
     # `min` of the position: the rows' own order, whatever the names are
     y = alt.Y("name:N", title=None, sort=alt.EncodingSortField("position", op="min"))
     y.axis = alt.Axis(ticks=False, domain=False, labelLimit=120)
-    x_axis = alt.Axis(labelExpr=units.SIZE_EXPRESSION, tickCount=4, labelOverlap=True)
+    x_axis = alt.Axis(labelExpr=axes.SIZE, tickCount=4, labelOverlap=True)
     x = alt.X("original:Q", title="bytes, claimed", axis=x_axis, scale=alt.Scale(nice=False, domainMin=0))
     pick = alt.selection_point(name="pick", fields=["name"], on="click")
     had = base.mark_bar(fill=theme.ink("line"), fillOpacity=0.45, height=12).encode(x=x, y=y)

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from workbench.charts import labels, theme, units
+from workbench.charts import axes, labels, theme
 from workbench.charts.frame import Frame, around
+from workbench.measurement import units
 
 if TYPE_CHECKING:
     import altair as alt
@@ -131,16 +132,14 @@ def _x(against: Axis) -> alt.X:
     if against == "latency":
         return alt.X("x:Q", title=_TITLES[against], scale=alt.Scale(zero=False, nice=False))
     ticks = [step * 10**power for power in range(1, 11) for step in (1, 2, 5)]
-    axis = alt.Axis(
-        values=ticks, labelExpr=units.SIZE_EXPRESSION, labelOverlap="greedy", labelSeparation=10, grid=False
-    )
+    axis = alt.Axis(values=ticks, labelExpr=axes.SIZE, labelOverlap="greedy", labelSeparation=10, grid=False)
     return alt.X("x:Q", title=_TITLES[against], scale=alt.Scale(type="log", nice=False), axis=axis)
 
 
 def _y() -> alt.Y:
     import altair as alt
 
-    axis = alt.Axis(labelExpr=units.SHARE_EXPRESSION, tickCount=5)
+    axis = alt.Axis(labelExpr=axes.SHARE, tickCount=5)
     scale = alt.Scale(zero=False, nice=False)
     return alt.Y("accuracy:Q", title="accuracy, %", scale=scale, axis=axis)
 
@@ -204,9 +203,7 @@ def _accuracy_text(point: Point) -> str:
     if point.accuracy is None:
         return "not known"
     almost = "≈ " if point.kind == "preview" else ""
-    text = f"{almost}{units.share(point.accuracy)}"
-    if point.low is not None and point.high is not None:
-        text += f" ({100 * point.low:.1f}–{100 * point.high:.1f})"
+    text = f"{almost}{units.share_range(point.accuracy, point.low, point.high)}"
     return f"{text}, n = {point.n}" if point.n else text
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from workbench.charts import labels, theme, training, units
+from workbench.charts import axes, labels, theme, training
+from workbench.measurement import units
 
 if TYPE_CHECKING:
     import altair as alt
@@ -49,7 +50,7 @@ def chart() -> alt.LayerChart:
 
     named = alt.Chart(theme.source())
     base = named.transform_filter("datum.kind === 'epoch'")
-    axis = alt.Axis(labelExpr=units.SHARE_EXPRESSION, tickCount=4)
+    axis = alt.Axis(labelExpr=axes.SHARE, tickCount=4)
     y = alt.Y("accuracy:Q", title="validation, %", scale=alt.Scale(zero=False, nice=True), axis=axis)
     tooltip = [alt.Tooltip("epoch:Q", format=".2f"), alt.Tooltip("text:N", title="accuracy")]
     line = named.transform_filter("datum.kind === 'baseline'")
@@ -74,14 +75,11 @@ def chart() -> alt.LayerChart:
 def _row(record: Mapping[str, Any]) -> dict[str, Any]:
     accuracy = record["validation_accuracy"]
     low, high = record.get("validation_low"), record.get("validation_high")
-    text = units.share(accuracy)
-    if low is not None and high is not None:
-        text += f" ({100 * low:.1f}–{100 * high:.1f})"
     return {
         "kind": "epoch",
         "epoch": record["epoch"],
         "accuracy": accuracy,
         "low": low,
         "high": high,
-        "text": text,
+        "text": units.share_range(accuracy, low, high),
     }
