@@ -40,8 +40,10 @@ def export_onnx(model: nn.Module, example: Any, path: str | Path, *, call: Call 
         RuntimeUnavailable: the model cannot be written as ONNX, or its outputs would differ.
         StorageError: the file cannot be written.
     """
-    data = onnx_bytes(model, example, call=call, is_fresh=True)
     path = Path(path)
+    if not path.parent.is_dir():
+        raise StorageError(f"{path} cannot be written: there is no folder {path.parent}")
+    data = onnx_bytes(model, example, call=call, is_fresh=True)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _INNER = "model."  # how the traced module names the model it calls
 _NOISY = ("torch.onnx", "torch.export", "torch.fx", "torch._export", "torch._dynamo", "onnxscript", "onnx_ir")
+_NO_OPERATION = re.compile(r"No ONNX function found for <OpOverload\(op='([\w.]+)'")
+_BY_VALUE = "GuardOnDataDependentSymNode"
 _tracing = threading.Lock()  # torch's tracing switches settings of the whole process
 
 
@@ -69,6 +71,8 @@ def traced(model: nn.Module, example: Any, call: Call) -> Graph:
     try:
         return _without_weights(_program(model, pair, call, is_dynamic=True), model, True)
     except Exception as error:
+        if _is_hopeless(error):
+            raise RuntimeUnavailable(f"the model cannot be written as ONNX: {_reason(error)}") from error
         first = error
     try:
         return _without_weights(_program(model, example, call, is_dynamic=False), model, False)
@@ -201,16 +205,27 @@ def _shapes(example: Any) -> Any:
     return tuple(shapes.items()) if isinstance(shapes, dict) else shapes
 
 
+def _is_hopeless(error: BaseException) -> bool:
+    """Whether a fixed batch dimension would not help either."""
+    cause = _cause(error)
+    return bool(_NO_OPERATION.search(str(cause))) or type(cause).__name__ == _BY_VALUE
+
+
 def _reason(error: BaseException) -> str:
     """The cause in one line: the exporter wraps it in several pages."""
+    cause = _cause(error)
+    text = str(cause)
+    if found := _NO_OPERATION.search(text):
+        return f"ONNX has no operation for {found.group(1)}"
+    if type(cause).__name__ == _BY_VALUE:
+        return "which way it goes depends on the values of a tensor (an if or a loop on .item())"
+    return text.strip().split("\n")[0][:200] or type(cause).__name__
+
+
+def _cause(error: BaseException) -> BaseException:
     while error.__cause__ is not None:
         error = error.__cause__
-    text = str(error)
-    if found := re.search(r"No ONNX function found for <OpOverload\(op='([\w.]+)'", text):
-        return f"ONNX has no operation for {found.group(1)}"
-    if type(error).__name__ == "GuardOnDataDependentSymNode":
-        return "which way it goes depends on the values of a tensor (an if or a loop on .item())"
-    return text.strip().split("\n")[0][:200] or type(error).__name__
+    return error
 
 
 class _Elsewhere(io.TextIOBase):
