@@ -183,7 +183,7 @@ class Workload:
         for name in ("validation", "train", "test"):
             if (data := getattr(self, name)) is not None:
                 first = slices(data.first(name)[0], slice(0, 1))
-                return mapped(lambda each: each.clone(), first)  # a view would hold, and count as, the whole set
+                return mapped(lambda each: each.clone(), first)  # a view would hold the whole set
         return _guessed_example(self.baseline)
 
     def _try_forward(self) -> Any:
