@@ -300,6 +300,7 @@ def test_export_knows_its_suffixes_and_what_it_needs(tmp_path: Path):
         export(loaded, tmp_path / "small.onnx")
 
 
+@pytest.mark.slow
 def test_an_exported_version_gives_the_same_outputs(tmp_path: Path):
     onnxruntime = pytest.importorskip("onnxruntime")
     saved = version()
