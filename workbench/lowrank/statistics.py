@@ -52,10 +52,11 @@ class _Moments:
 
     def add(self, rows: Tensor) -> None:
         """Count rows `(n, features)`."""
+        rows = rows.double()  # float32 sums would hide directions that the data hardly show
         grouped = rows.reshape(len(rows), self._groups, -1).transpose(0, 1)
         self._rows += len(rows)
-        self._sum = self._sum + rows.double().sum(0)
-        self._products = self._products + (grouped.mT @ grouped).double()
+        self._sum = self._sum + rows.sum(0)
+        self._products = self._products + grouped.mT @ grouped
 
     def moments(self, is_centered: bool) -> tuple[Tensor, Tensor]:
         """Mean `(features,)` and second moments `(groups, f, f)`."""
