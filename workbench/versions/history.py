@@ -101,12 +101,14 @@ class History:
 
 
 def free_name(wanted: str, taken: Iterable[str]) -> str:
-    """The wanted name, numbered where it is taken; the next automatic one where none is wanted."""
+    """The wanted name, numbered where it is taken; the next automatic one where that or none is wanted."""
     taken = set(taken)
-    if not wanted:
+    if wanted and wanted not in taken:
+        return wanted
+    if not wanted or is_automatic(wanted):
         numbers = [int(name[1:]) for name in taken if is_automatic(name)]
         return f"v{max(numbers, default=0) + 1}"
-    tries = (wanted, *(f"{wanted} ({number})" for number in range(2, len(taken) + 3)))
+    tries = (f"{wanted} ({number})" for number in range(2, len(taken) + 3))
     return next(name for name in tries if name not in taken)
 
 
