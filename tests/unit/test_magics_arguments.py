@@ -126,6 +126,7 @@ def test_text_and_short_flags_mix_in_order():
     "cell",
     [
         "PruneWeights(sparsity=0.5)\n| Quantize(4)  # four bits\n",
+        "# half of them\n\nPruneWeights(sparsity=0.5)  # by magnitude\n| Quantize(4)",
         "PruneWeights(sparsity=0.5) |\n    Quantize(\n        weights=4,\n    )",
         "- PruneWeights: {sparsity: 0.5}\n- Quantize:\n    weights: 4\n",
         "# half of them\n- PruneWeights:\n    sparsity: 0.5\n- Quantize: {weights: 4}",

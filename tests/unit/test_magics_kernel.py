@@ -16,6 +16,8 @@ import sys
 sys.path.insert(0, {tests!r})
 %load_ext workbench
 import small
+from workbench.measurement import measuring
+measuring.__kwdefaults__ |= {{"seconds": 0.01, "runtimes": ("pytorch",)}}  # what is measured is not the point
 net, data = small.net(), small.data()
 train, val, test = data["train"], data["validation"], data["test"]
 """
@@ -42,14 +44,20 @@ class Kernel:
         self._client.start_channels()
         self._client.wait_for_ready(timeout=60)
 
-    def run(self, source: str) -> Sent:
-        """Run a cell and collect what it sends."""
+    def run(self, source: str, interrupt_at: str | None = None) -> Sent:
+        """Run a cell and collect what it sends; interrupt it when its progress first says something."""
         messages: list[tuple[str, dict[str, Any]]] = []
-        reply = self._client.execute_interactive(
-            source,
-            timeout=120,
-            output_hook=lambda message: messages.append((message["msg_type"], message["content"])),
-        )
+
+        def hook(message: dict[str, Any]) -> None:
+            nonlocal interrupt_at
+            kind, content = message["msg_type"], message["content"]
+            messages.append((kind, content))
+            is_progress = kind == "update_display_data" and "<progress" in content["data"]["text/html"]
+            if interrupt_at and is_progress and interrupt_at in content["data"]["text/html"]:
+                interrupt_at = None
+                self._manager.interrupt_kernel()
+
+        reply = self._client.execute_interactive(source, timeout=120, output_hook=hook)
         return Sent(messages, reply["content"])
 
     def value(self, expression: str) -> Any:
@@ -110,6 +118,14 @@ def test_nothing_is_said_twice(kernel):
     sent = kernel.run(RUN)
     assert not sent.contents("execute_result")
     assert not sent.contents("stream")
+
+
+def test_an_interrupt_keeps_the_best_so_far(kernel):
+    line = "%compress net --epochs 1000 --train train --validation val --test test --into stopped"
+    sent = kernel.run(line, interrupt_at="FineTune")
+    assert sent.reply["status"] == "ok", sent.reply
+    assert kernel.value("stopped.is_stopped") is True
+    assert kernel.value("len(stopped.stages)") == 1
 
 
 def test_versions_are_kept_beside_the_notebook(kernel):

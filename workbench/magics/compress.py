@@ -16,7 +16,15 @@ def magic(session: Session) -> Callable[..., None]:
     """`%compress` and `%%compress` for one notebook."""
 
     def compress(line: str, cell: str | None = None) -> None:
-        """Compress a neural network: `%compress help` lists what can be written."""
+        """Compress a neural network, and see what it costs.
+
+        %compress                                        the studio on a built-in example
+        %compress net --validation val_loader            the studio on your model
+        %compress net --sparsity 0.9 --bits 8            a recipe by short flags, in the order written
+        %compress net PruneWeights(sparsity=0.9) | FineTune(epochs=2) --into small
+        %%compress net --into small                      the recipe in the lines below it
+        %compress help                                   everything that can be written
+        """
         with in_one_line():
             request = arguments.parse(line, cell)
             act = verbs.find(request.verb).run if request.verb else run.run

@@ -55,7 +55,7 @@ def takes(work: Workload, data: Any) -> bool:
     import torch
 
     from workbench.data import slices
-    from workbench.job import isolated_random
+    from workbench.randomness import isolated_random
 
     try:
         with isolated_random(0), torch.no_grad():

@@ -62,6 +62,7 @@ def _compress(request: Request, session: Session, subject: Subject, recipe: Reci
     )
     session.put(into, version)
     session.show(version)
+    _offer_data(subject, session)
     if not into:
         session.show(Page((Words(f"kept as {version.name}; --into NAME puts it into a variable"),)))
 
@@ -73,7 +74,7 @@ def code_of(
     references = ", ".join(f'"{each}": {each}' for each in reference_names(recipe))
     options = [
         f"seed={seed}" if seed else "",
-        f"parent={subject.name}" if subject.version is not None else "",
+        f"parent={subject.version_code}" if subject.version is not None else "",
         f"name={json.dumps(name, ensure_ascii=False)}" if name else "",
         f"names={{{references}}}" if references else "",
     ]
@@ -105,20 +106,21 @@ def _check_trainable(recipe: Recipe, subject: Subject, session: Session) -> None
 
 
 def _open(subject: Subject, session: Session) -> None:
-    """Show the studio, and where no data were named, the flags that would name some."""
+    """Show the studio on a model."""
     from workbench.panels import Workbench
 
+    _offer_data(subject, session)
+    session.show(Workbench(subject.work))
+
+
+def _offer_data(subject: Subject, session: Session) -> None:
+    """Where no data were named, show the flags that would name some."""
     if subject.work.validation is None:
         from workbench.magics.offers import offer
 
-        flags = offer(session.names, subject.work)
-        hint = (
-            f"to see accuracy: %compress {subject.name} {flags}"
-            if flags
-            else (f"to see accuracy, name data: %compress {subject.name} --validation val_loader")
-        )
-        session.show(Page((Words(f"no data named; {hint}"),)))
-    session.show(Workbench(subject.work))
+        flags = offer(session.names, subject.work) or "--validation val_loader"
+        line = f"no data named, so no accuracy; to see it: %compress {subject.name} {flags}"
+        session.show(Page((Words(line),)))
 
 
 def _check_shows_panels(session: Session) -> None:

@@ -31,13 +31,14 @@ EXAMPLE = "digits"
 class Subject:
     """What a line is about: a workload, and a version of it where one was named.
 
-    `name` is as a person writes it, `code` makes the workload in Python.
+    `name` is as a person writes it; `code` makes the workload in Python, `version_code` names the version.
     """
 
     name: str
     work: Workload
     code: str
     version: Version | None = None
+    version_code: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,9 @@ class Session:
         base = self._made_before(version.work)
         if data:
             base = self._of_model(base.name, base.work.model, data)
-        return Subject(name, base.work, base.code, version)
+        is_variable = name in self.names.variables
+        version_code = name if is_variable else f'wb.tree_for({base.code}).get("{version.name}")'
+        return Subject(name, base.work, base.code, version, version_code)
 
     def _made_before(self, work: Workload) -> Subject:
         """A workload with the name it has in this notebook."""

@@ -16,6 +16,7 @@ from typing import Any
 from workbench.errors import OptionError, listed
 from workbench.magics.arguments import Part
 from workbench.magics.errors import CompressError
+from workbench.magics.words import one_line
 from workbench.options import Option, Reference, describe
 from workbench.recipe import Recipe
 from workbench.technique import Technique, short_flags
@@ -57,11 +58,14 @@ def recipe_of(parts: Sequence[Part]) -> Recipe:
         if part.kind == "flag":
             _flag(part, made)
             continue
-        text = (_read(part.text) if part.kind == "file" else part.text).strip()
+        text = _read(part.text) if part.kind == "file" else part.text
+        if part.kind != "text" and _is_yaml(text):
+            made.append(Recipe.from_yaml(text))
+            continue
         # a recipe may go on after a flag or in the cell's body: `A() |` before it, or `| B()` after it
+        text = one_line(text)
         text = text.removeprefix("|") if index else text
-        text = text.removesuffix("|") if index + 1 < len(parts) else text
-        made.append(_parsed(text, "YAML" if part.kind in ("cell", "file") and _is_yaml(text) else "text"))
+        made.append(Recipe.parse(text.removesuffix("|") if index + 1 < len(parts) else text))
     recipe = Recipe()
     for each in made:
         recipe |= each.recipe() if isinstance(each, _Draft) else each
@@ -102,10 +106,6 @@ def _flag(part: Part, made: list[Recipe | _Draft]) -> None:
         raise CompressError(f"{part.flag} is an option of {whose}; write it after its short flag: {spelt}")
     option = next(each for each in describe(drafts[-1].cls) if each.name == name)
     drafts[-1].set(part.flag, option, part.text)
-
-
-def _parsed(text: str, kind: str) -> Recipe:
-    return Recipe.from_yaml(text) if kind == "YAML" else Recipe.parse(text)
 
 
 def _is_yaml(text: str) -> bool:

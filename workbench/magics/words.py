@@ -89,6 +89,18 @@ def scan(line: str) -> Scan:
     return Scan(tuple(words), "".join(stack) + quote, is_comment)
 
 
+def one_line(text: str) -> str:
+    """A recipe of several lines as one, without its comments."""
+    kept: list[str] = []
+    quote, is_comment = "", False
+    for character in text:
+        is_comment = (is_comment and character != "\n") or (character == "#" and not quote)
+        if not is_comment:
+            quote = _after(character, quote, [])
+            kept.append(character)
+    return " ".join("".join(kept).split("\n")).strip()
+
+
 def _after(character: str, quote: str, stack: list[str]) -> str:
     """The quote that is open after this character; brackets are pushed to and popped from `stack`."""
     if quote:

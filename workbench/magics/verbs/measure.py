@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from workbench.errors import listed, nearest
 from workbench.job import Job
 from workbench.magics.arguments import Request
 from workbench.magics.errors import CompressError
@@ -23,7 +24,11 @@ def options_of(request: Request, subject: Subject, session: Session) -> dict[str
     """
     options: dict[str, Any] = {}
     if split := request.flags.get("--split"):
-        if split in SPLITS and getattr(subject.work, split) is None:
+        if split not in SPLITS:
+            raise CompressError(
+                f"no split named {split!r}{nearest(split, SPLITS)}; there are {listed(SPLITS)}"
+            )
+        if getattr(subject.work, split) is None:
             flags = offer(session.names, subject.work) or f"--{split} NAME"
             raise CompressError(f"{subject.name} has no {split} data; name some: {flags}")
         options["split"] = split
