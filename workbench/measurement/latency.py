@@ -22,12 +22,14 @@ from workbench.measurement.report import Latency
 if TYPE_CHECKING:
     from workbench.runtimes.base import Prepared
 
-SECONDS = 2.0  # at most for one runtime; quiet machines need less
+SECONDS = 2.0  # for one runtime; a quiet machine needs a quarter of it
+_LONGER = 2.5  # times the budget, on a machine so noisy that the ratio is still not known
 _SAMPLE = 0.001  # seconds; shorter ones drown in the clock, longer ones share less of the weather
 _WARM = 0.02  # a pass shorter than this is run once untimed after the other model had the caches
 _FEWEST = 7  # rounds
 _CHECK_EVERY = 25  # rounds
 _CLOSE = 0.01  # half-width of the ratio's interval at which more rounds tell nothing new
+_FAR = 0.025  # and at which it is not known yet
 
 
 @dataclass
@@ -50,7 +52,8 @@ def timing(
 
     With one thread the processor time of the working thread is taken, which does not count what other
     threads and processes do; otherwise the wall clock. A sample repeats a pass until it takes about a
-    millisecond. Ends after `seconds`, or before when the ratio is known to one percent.
+    millisecond. Ends after `seconds`; before when the ratio is known to one percent, and later, after two and
+    a half times as long at most, while it is not known to 2.5 percent.
 
     Args:
         baseline: None times the model alone.
@@ -156,13 +159,19 @@ def _round(rounds: Rounds, samplers: list[_Sampler]) -> None:
 
 def _is_enough(rounds: Rounds, elapsed: float, seconds: float) -> bool:
     count = len(rounds.model)
+    if elapsed >= _LONGER * seconds:
+        return count >= 3
     if elapsed >= seconds:
-        return count >= _FEWEST or (count >= 3 and elapsed >= 4 * seconds)
-    if count < 2 * _CHECK_EVERY or count % _CHECK_EVERY or elapsed < seconds / 8:
-        return False
+        return count >= _FEWEST and _half_width(rounds) <= _FAR
+    is_due = count >= 2 * _CHECK_EVERY and count % _CHECK_EVERY == 0 and elapsed >= seconds / 8
+    return is_due and _half_width(rounds) <= _CLOSE
+
+
+def _half_width(rounds: Rounds) -> float:
+    """Of the ratio's interval, as a share."""
     values = rounds.ratios if rounds.baseline else rounds.model
     low, high = median_interval(values)
-    return high - low <= 2 * _CLOSE * statistics.median(values)
+    return (high - low) / (2 * statistics.median(values))
 
 
 def _words(rounds: Rounds) -> str:

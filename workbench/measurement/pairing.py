@@ -50,7 +50,7 @@ def paired(before: Evaluation, after: Evaluation) -> Paired:
     if before.n != after.n or (before.targets != after.targets).any():
         raise WorkbenchError(
             f"the two models were not judged on the same samples in the same order ({before.n:,} and "
-            f"{after.n:,} samples); give data that do not shuffle: DataLoader(..., shuffle=False)"
+            f"{after.n:,} samples); give data that come in the same order at every reading"
         )
     was, now = before.correct, after.correct
     both, lost, gained = (int(each.sum()) for each in (was & now, was & ~now, ~was & now))
