@@ -146,6 +146,14 @@ def test_tied_tensors_are_stored_once_and_tied_again():
     assert model.out.weight is model.embedding.weight
 
 
+def test_a_tied_tensor_must_fit_under_all_its_names():
+    other = Tied()
+    other.out = nn.Linear(16, 49, bias=False)
+    data = pack(squeezed(Tied()), original=Tied())
+    with pytest.raises(StorageError, match=r"out\.weight is 50×16 in the file and 49×16 in this model"):
+        unpack(data, other)
+
+
 def test_layers_tied_by_a_technique_are_tied_again():
     model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
     candidate = Candidate.of(model)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import secrets
 from pathlib import Path
+from typing import BinaryIO
 
 from workbench.errors import StorageError
 from workbench.storage import container
@@ -63,13 +64,20 @@ def read(path: str | Path) -> bytes:
         raise StorageError(f"{path} is not a file")
     try:
         with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            start = file.read(8)
-            head = file.read(container.header_length(start, size))
-            container.read_header(head, size - len(start) - len(head))
-            return start + head + file.read()
+            return _checked(file)
+    except StorageError as error:
+        raise StorageError(f"{path.name}: {error}") from error
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _checked(file: BinaryIO) -> bytes:
+    """All of a file, after its header was seen to fit its length."""
+    size = os.fstat(file.fileno()).st_size
+    start = file.read(8)
+    head = file.read(container.header_length(start, size))
+    container.read_header(head, size - len(start) - len(head))
+    return start + head + file.read()
 
 
 def _write_through(path: Path, data: bytes) -> None:

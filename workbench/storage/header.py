@@ -18,7 +18,7 @@ KEY = "workbench"
 FORMAT_KEY = "workbench_format"
 FORMAT = 1
 _LONGEST = 4_000_000  # characters of JSON after decompression
-_LONGEST_COMPRESSED = 1_000_000  # base85 is decoded at about 6 MB a second
+_LONGEST_COMPRESSED = 300_000  # base85 is decoded at a few MB a second
 _COMPRESSED = "z"
 
 
