@@ -8,9 +8,13 @@ from workbench.errors import WorkbenchError
 from workbench.magics import verbs
 from workbench.magics.arguments import Part, parse
 from workbench.magics.grammar import FLAGS
+from workbench.magics.run import code_of
+from workbench.magics.session import Subject
 from workbench.magics.steps import recipe_of
 from workbench.magics.words import scan, split
-from workbench.technique import short_flags
+from workbench.options import Reference, option
+from workbench.recipe import Recipe
+from workbench.technique import Technique, short_flags
 
 
 def texts(line: str) -> list[str]:
@@ -227,3 +231,18 @@ def test_numbers_of_flags_are_checked():
     assert parse("net --seed=3").number("--seed", 0) == 3
     with pytest.raises(WorkbenchError, match="--seed takes a whole number, got 'x'"):
         parse("net --seed x").number("--seed", 0)
+
+
+class Learn(Technique, family="distillation"):
+    """Learn from a model that is named."""
+
+    student: str | Reference = option("itself", "who learns")
+
+
+def test_the_line_of_python_names_what_the_recipe_names():
+    subject = Subject("small", None, "wb.Workload(net, test=t)", version=object(), version_code="small")
+    recipe = Recipe((Learn(student=Reference("net2")),))
+    assert code_of(subject, recipe, seed=3, name="try", into="b") == (
+        'b = wb.compress(wb.Workload(net, test=t), "Learn(student=net2)", seed=3, parent=small, '
+        'name="try", names={"net2": net2})'
+    )

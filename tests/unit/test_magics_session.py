@@ -217,3 +217,23 @@ def test_looking_for_data_changes_nothing(notebook):
 def test_without_data_nothing_is_offered(notebook):
     session, _ = notebook
     assert offer(session.names, session.subject("net").work) == ""
+
+
+def test_looking_at_versions_unpacks_none(notebook):
+    session, variables = notebook
+    work = session.subject("net").work
+
+    class Version:  # told by its name and where it comes from, as everything here
+        __module__ = "workbench.versions"
+        name = "v1"
+
+        def __init__(self) -> None:
+            self.work = work
+
+        @property
+        def model(self) -> object:
+            pytest.fail("it was unpacked")
+
+    variables["small"] = Version()
+    assert session.subject("small").work is work
+    assert session.subject("net").work is work

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from workbench.errors import listed
+from workbench.errors import listed, nearest
 from workbench.magics.arguments import Request
 from workbench.magics.display import is_notebook
 from workbench.magics.errors import CompressError
@@ -91,7 +91,15 @@ def reference_names(recipe: Recipe) -> tuple[str, ...]:
 
 
 def _references(recipe: Recipe, session: Session) -> dict[str, object]:
-    return {name: session.names.value(name, "the recipe") for name in reference_names(recipe)}
+    """What the bare names of a recipe stand for, looked up before anything runs."""
+    names = session.names
+    for name in reference_names(recipe):
+        if name not in names.variables:
+            near = nearest(name, names.models())
+            raise CompressError(
+                f"the recipe names {name!r}, which this notebook does not have{near}; {names.known_models()}"
+            )
+    return {name: names.variables[name] for name in reference_names(recipe)}
 
 
 def _check_trainable(recipe: Recipe, subject: Subject, session: Session) -> None:

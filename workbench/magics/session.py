@@ -218,11 +218,16 @@ class Session:
 
     def _forget_models_that_are_gone(self) -> None:
         """A workload holds its model, so that a weak reference would never die: ask the notebook instead."""
-        held = {id(getattr(value, "model", value)) for value in self.names.models().values()}
-        held |= {id(value) for value in self.names.models().values()}
+        held = {id(_model_of(value)) for value in self.names.models().values()}
         for key in [key for key in self._kept if key not in held]:
             if self._last is None or self._kept[key].work is not self._last.work:
                 del self._kept[key]
+
+
+def _model_of(value: Any) -> Any:
+    """The user's model behind a model, a workload or a version."""
+    work = value.work if is_version(value) else value
+    return work.model if is_workload(work) else work
 
 
 def _same_data(a: Mapping[str, tuple[str, Any]], b: Mapping[str, tuple[str, Any]]) -> bool:

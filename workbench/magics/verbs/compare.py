@@ -102,7 +102,7 @@ def _model(subject: Subject, base: Subject) -> Any:
     """What to measure on the first one's workload: a version, another model, or its own baseline."""
     if subject.version is not None:
         return subject.version
-    return None if subject.work.model is base.work.model else subject.work.model
+    return None if subject.work is base.work else subject.work.model
 
 
 VERB = Verb(

@@ -20,6 +20,7 @@ _LINES = (
     ("%compress", "the studio on a built-in example"),
     ("%compress net --validation val_loader", "the studio on your model"),
     ("%compress net --sparsity 0.9 --epochs 2 --bits 8", "a recipe by short flags, in the order written"),
+    ("%compress net --bits 4 --granularity tensor", "further options follow the short flag they belong to"),
     ("%compress net PruneWeights(sparsity=0.9) | FineTune(epochs=2) --into small", "a recipe as text"),
     ("%%compress net --into small", "the recipe in the lines below it, as text or YAML"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from workbench.magics.arguments import Request
@@ -21,13 +22,18 @@ def page(name: str, tree: VersionTree) -> Page:
     versions = list(tree.versions)
     if not versions:
         first = f"%compress {name} PruneWeights(sparsity=0.9)"
-        return Page((Words(f"{name} has no versions yet; make one: {first}"),))
+        return Page((Words(f"{name} has no versions yet; make one: {first}"), *_warnings(tree)))
     names = {each.id: each.name for each in versions}
     head = getattr(tree.head, "id", None)
     rows = [_row(each, names, each.id == head) for each in versions]
     here = names.get(head or "", "the original")
     title = Title(f"{name}: {len(rows)} version{'s' * (len(rows) > 1)}, now at {here}")
-    return Page((title, Table(_HEADER, rows, code=frozenset({1, 5}), numbers=frozenset({3, 4}))))
+    table = Table(_HEADER, rows, code=frozenset({1, 5}), numbers=frozenset({3, 4}))
+    return Page((title, table, *_warnings(tree)))
+
+
+def _warnings(tree: VersionTree) -> Iterator[Words]:
+    return (Words(each) for each in (tree.warning, tree.unreadable) if each)
 
 
 def _row(version: Version, names: dict[str, str], is_head: bool) -> tuple[str, ...]:
