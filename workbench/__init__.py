@@ -28,6 +28,7 @@ _WHERE = {
     "load": "workbench.storage",
     "measure": "workbench.measurement",
     "option": "workbench.options",
+    "receipt": "workbench.storage.receipt",
     "save": "workbench.storage",
     "techniques": "workbench.technique",
     "tree_for": "workbench.versions",
