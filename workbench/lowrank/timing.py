@@ -2,7 +2,8 @@
 
 A thin layer multiplies less but reads and writes more, and each further layer costs its start: fewer
 multiplications are not yet less time. So the layer and its splits are timed in turns on the shape that the
-model gives them, one thread, medians; between the measured ranks time is interpolated over multiplications.
+model gives them, one thread, medians; between the ranks measured, time is interpolated over multiplications.
+Kernels of convolutions work on whole blocks of channels: rank 17 takes as long as rank 32, and is counted so.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Curve:
 
     Attributes:
         whole_ms: of the layer as it is.
-        macs, ms: of the splits that were timed, by rising multiplications.
+        macs, ms: of the splits that were timed, by rising multiplications (of whole blocks of channels).
     """
 
     split: Split
@@ -42,13 +43,13 @@ class Curve:
 
     def at(self, ranks: Ranks) -> float:
         """The predicted milliseconds at some ranks."""
-        return float(np.interp(self.split.cost(ranks)[1], self.macs, self.ms))
+        return float(np.interp(_blocks(self.split, np.array([ranks]))[0], self.macs, self.ms))
 
     @property
     def break_even(self) -> int:
         """The largest first rank (the others in proportion) at which the split is faster; 0 if at none."""
         ranks = np.array([self.split.scaled(rank) for rank in range(1, self.split.full[0] + 1)])
-        predicted = np.interp(self.split.macs(ranks), self.macs, self.ms)
+        predicted = np.interp(_blocks(self.split, ranks), self.macs, self.ms)
         faster = np.flatnonzero(predicted < self.whole_ms)
         return int(faster[-1]) + 1 if len(faster) else 0
 
@@ -84,9 +85,17 @@ def _measured(each: PreparedLayer, split: Split) -> Curve:
     ranks = sorted({split.at(share) for share in SHARES})
     splits = [thin(each.layer, split.sketch(each_ranks)) for each_ranks in ranks]
     whole, *ms = milliseconds([each.layer.module, *splits], _inputs(each))
-    macs = np.array([split.cost(each_ranks)[1] for each_ranks in ranks], dtype=float)
+    macs = _blocks(split, np.array(ranks))
     order = np.argsort(macs)
     return Curve(split, whole, macs[order], np.array(ms)[order])
+
+
+def _blocks(split: Split, ranks: np.ndarray) -> np.ndarray:
+    """Multiplications with a convolution's ranks rounded up to whole blocks of channels."""
+    if not split.shape.kernel:
+        return split.macs(ranks)
+    block = 16 if "AVX512" in torch.backends.cpu.get_cpu_capability() else 8
+    return split.macs(-(-ranks // block) * block)
 
 
 def _inputs(each: PreparedLayer) -> Tensor:

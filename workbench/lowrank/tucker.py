@@ -43,7 +43,7 @@ class TuckerSplit(Split):
         self._energies_out, basis_out = ordered(mode_out)
         self._out = basis_out.to(weight.dtype)
         self._energies_in, self._in = ordered(_gram(self._tensor, 1))
-        self._core = _projected(self._tensor, self._out, self._in)
+        self._questions = 0
 
     @property
     def full(self) -> Ranks:
@@ -64,7 +64,7 @@ class TuckerSplit(Split):
 
     def factors(self, ranks: Ranks) -> Factors:
         out, inward = ranks
-        basis_out, basis_in, core = self._out[:, :out], self._in[:, :inward], self._core[:out, :inward]
+        basis_out, basis_in, core = self._out[:, :out], self._in[:, :inward], self._core_at(out, inward)
         if self._sweeps:
             basis_out, basis_in, core = _iterated(self._tensor, basis_out, basis_in, self._sweeps)
         if self._inverse is not None:
@@ -87,6 +87,17 @@ class TuckerSplit(Split):
         weight = self.weight.flatten(2)
         return weight.flatten(1).unsqueeze(0), weight.transpose(0, 1).flatten(1).unsqueeze(0)
 
+    def _core_at(self, out: int, inward: int) -> Tensor:
+        """A corner of the core: computed alone when first asked for, sliced when a slider moves."""
+        self._questions += 1
+        if self._questions == 1:
+            return _projected(self._tensor, self._out[:, :out], self._in[:, :inward])
+        return self._core[:out, :inward]
+
+    @cached_property
+    def _core(self) -> Tensor:
+        return _projected(self._tensor, self._out, self._in)
+
     @cached_property
     def _kept(self) -> np.ndarray:
         """Energy kept at every pair of ranks: running sums over both modes of the core; float64."""
@@ -102,7 +113,8 @@ def _gram(tensor: Tensor, mode: int) -> Tensor:
 
 def _projected(tensor: Tensor, out: Tensor, inward: Tensor) -> Tensor:
     """The tensor in the coordinates of two bases, `(r_out, r_in, taps)`."""
-    return torch.einsum("oik,or,is->rsk", tensor, out, inward)
+    rows = (out.T @ tensor.flatten(1)).reshape(out.shape[1], tensor.shape[1], -1)
+    return torch.einsum("rik,is->rsk", rows, inward)
 
 
 def _iterated(tensor: Tensor, out: Tensor, inward: Tensor, sweeps: int) -> tuple[Tensor, Tensor, Tensor]:
