@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from workbench.constraints import Constraint, Constraints
-from workbench.errors import WorkloadError, listed
+from workbench.errors import listed
+from workbench.plain import own_copy, plain_copy
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Candidate:
     def copy(self) -> Candidate:
         """The same candidate on tensors of its own."""
         latent = {name: tensor.clone() for name, tensor in self.latent.items()}
-        return Candidate(copy.deepcopy(self.model), self.constraints, latent)
+        return Candidate(own_copy(self.model), self.constraints, latent)
 
     def free(self, name: str) -> Tensor:
         """The latent weight of a parameter."""
@@ -105,31 +105,6 @@ class Candidate:
         return Candidate(model, constraints, free)
 
 
-def plain_copy(model: nn.Module) -> nn.Module:
-    """A copy of `model` in eval mode, on tensors of its own, with parametrizations written into the weights.
-
-    Raises:
-        WorkloadError: the model cannot be copied; the line says why.
-    """
-    try:
-        copied = copy.deepcopy(model)
-    except Exception as error:
-        if "deepcopy protocol" in str(
-            error
-        ):  # hook-based weight_norm and spectral_norm keep computed weights
-            raise WorkloadError(
-                "the model cannot be copied: a layer keeps a computed weight (the old weight_norm or "
-                "spectral_norm); call torch.nn.utils.remove_weight_norm on it first, or use "
-                "torch.nn.utils.parametrizations.weight_norm"
-            ) from error
-        reason = str(error).split("\n")[0]
-        raise WorkloadError(f"the model cannot be copied: {reason}") from error
-    for module in list(copied.modules()):
-        if parametrize.is_parametrized(module):
-            _write_out(module)
-    return copied.eval()
-
-
 def with_parameters(model: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
     """`model` with some parameters replaced by name (tied ones too); every other tensor is shared."""
     kept: dict[int, Any] = {}
@@ -139,16 +114,3 @@ def with_parameters(model: nn.Module, weights: Mapping[str, Tensor]) -> nn.Modul
         old = model.get_parameter(name)
         kept[id(old)] = nn.Parameter(weight.detach(), requires_grad=old.requires_grad)
     return copy.deepcopy(model, memo=kept)
-
-
-def _write_out(module: nn.Module) -> None:
-    """Write a parametrized module's weights into plain parameters.
-
-    `remove_parametrizations` would edit the generated class, which a copy shares with the user's model.
-    """
-    values = {name: getattr(module, name).detach().clone() for name in module.parametrizations}
-    plain_class = parametrize.type_before_parametrizations(module)
-    del module.parametrizations
-    module.__class__ = plain_class
-    for name, value in values.items():
-        module.register_parameter(name, nn.Parameter(value))

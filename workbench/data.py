@@ -109,6 +109,17 @@ def length(value: Any) -> int:
     return len(value) if isinstance(value, Sequence) else 0
 
 
+def described(value: Any) -> str:
+    """Shapes and dtypes in words: `float32 1×1×28×28`."""
+    if isinstance(value, Tensor):
+        return f"{str(value.dtype).removeprefix('torch.')} {'×'.join(map(str, value.shape)) or 'scalar'}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {described(each)}" for key, each in value.items())
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(described, value))
+    return type(value).__name__
+
+
 def _batches(data: Any, name: str, batch: int) -> Batches:
     if isinstance(data, DataLoader):
         return _from_loader(data, name)

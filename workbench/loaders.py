@@ -1,4 +1,4 @@
-"""A person's `DataLoader` or iterable, read in the same order every time, or in one drawn from a seed, leaving no trace.
+"""A person's `DataLoader` or iterable, read in one order every time or in one drawn from a seed, traceless.
 
 Two models are compared sample by sample, so a loader that shuffles must not shuffle between them; and the
 global random states, which every loader draws from, are the caller's.

@@ -10,7 +10,10 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Integral
 from typing import Any
+
+from workbench.errors import OptionError, shown
 
 
 class RandomStates:
@@ -19,7 +22,7 @@ class RandomStates:
     _lock = threading.RLock()  # two threads that swap at once would restore each other's
 
     def __init__(self, seed: int) -> None:
-        self._seed = seed
+        self._seed = whole_seed(seed)
         self._own: dict[str, Any] | None = None
         self._callers: dict[str, Any] = {}
 
@@ -67,8 +70,18 @@ def _set_random_states(states: Mapping[str, Any]) -> None:
 
 def _seed_all(seed: int) -> None:
     random.seed(seed)
-    seed %= 2**63  # what NumPy and torch take
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed(seed % 2**32)
     if torch := sys.modules.get("torch"):
         torch.manual_seed(seed)
+
+
+def whole_seed(seed: Any) -> int:
+    """A seed as a whole number from 0 to 2**63 - 1, which every generator takes.
+
+    Raises:
+        OptionError: it is no whole number.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise OptionError(f"seed must be a whole number, got {shown(seed)}")
+    return int(seed) % 2**63

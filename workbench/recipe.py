@@ -144,7 +144,8 @@ class Recipe:
 def _tree(text: str) -> ast.expr:
     """The syntax tree of a text, which may run over several lines."""
     tree = ast.parse(f"({text}\n)", mode="eval").body
-    if tree.col_offset == 0 and not isinstance(tree, ast.Tuple):  # the text closed our bracket: "A) | (B"
+    closes_our_bracket = (tree.lineno, tree.col_offset) == (1, 0)  # like "A) | (B"
+    if closes_our_bracket and not isinstance(tree, ast.Tuple):
         raise SyntaxError(text)
     return tree
 

@@ -9,11 +9,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from workbench.candidate import Candidate, plain_copy
-from workbench.data import Batches, length, mapped, slices
-from workbench.errors import ModelChanged, WorkloadError, listed
+from workbench import losses
+from workbench.candidate import Candidate
+from workbench.data import Batches, described, length, mapped
+from workbench.errors import ModelChanged, WorkloadError, listed, shown
+from workbench.original import Original, check_usable, tensors
+from workbench.plain import plain_copy
+from workbench.randomness import whole_seed
 
 SPLITS = ("train", "validation", "test")
 _SMALL = 5_000_000  # parameters; below it one thread is faster as soon as anything else runs
@@ -57,38 +60,39 @@ class Workload:
         metrics: Mapping[str, Callable[[Any, Any], Any]] | None = None,
         forward: Callable[[nn.Module, Any], Any] | None = None,
         example: Any = None,
-        input_shape: Sequence[int] | None = None,
+        input_shape: Sequence[int] | int | None = None,
         name: str | None = None,
         classes: Sequence[str] | None = None,
         threads: int | None = None,
         seed: int = 0,
     ) -> None:
-        _check_model(model)
+        check_usable(model)
+        _check_judges(loss, forward, metrics)
         self.model = model
         self.name = name or type(model).__name__
         self.baseline = plain_copy(model)
         self.forward = forward
-        self.seed = seed
+        self.seed = seed = whole_seed(seed)
         self.metrics = dict(metrics or {})
         self.classes = tuple(map(str, classes)) if classes is not None else None
         given = {"train": train, "validation": validation, "test": test}
         splits, self.notes = _divided({k: Batches.of(v, k) for k, v in given.items() if v is not None}, seed)
         self.train, self.validation, self.test = (splits.get(each) for each in SPLITS)
-        self._snapshot = _snapshot(model, self.baseline)
-        self.example = self._example(example, input_shape)
-        self.outputs = self._try_forward()
-        targets = self._first_targets()
-        self.is_classification = _is_classification(targets, self.outputs)
+        self._original = Original(model, self.baseline)
+        inputs, targets = self._first_batch()
+        self.example = self._example(example, input_shape, inputs)
+        self.outputs = self._try_forward(is_guess=inputs is None and example is None and input_shape is None)
+        self.is_classification = losses.is_classification(targets, self.outputs)
         self._loss = loss
-        if self.is_classification and targets is not None:
-            self.check_targets(targets, self.outputs)
+        if self.is_classification:
+            _check_labels(targets, self.outputs, self.classes)
         parameters = sum(each.numel() for each in self.baseline.parameters())
         self.threads = threads or (1 if parameters < _SMALL else torch.get_num_threads())
 
     @property
     def device(self) -> torch.device:
         """Where the model computes."""
-        tensor = next(iter(self.baseline.state_dict().values()), None)
+        tensor = next(iter(tensors(self.baseline).values()), None)
         return tensor.device if tensor is not None else torch.device("cpu")
 
     def call(self, model: nn.Module, inputs: Any) -> Any:
@@ -106,25 +110,15 @@ class Workload:
         """The loss of a batch: the user's, else cross entropy or mean squared error.
 
         Raises:
-            WorkloadError: a label that is not one of the model's classes.
+            WorkloadError: a label that is not one of the model's classes, outputs and targets that do not
+                go together, or a loss that is not one number.
         """
         targets = mapped(lambda each: each.to(self.device), targets)
-        if self._loss is not None:
-            return self._loss(outputs, targets)
-        if self.is_classification:
-            self.check_targets(targets, outputs)
-            return functional.cross_entropy(outputs, targets)
-        return functional.mse_loss(outputs, targets)
+        return losses.one_number((self._loss or losses.default_loss)(outputs, targets))
 
     def check_targets(self, targets: Tensor, outputs: Any) -> None:
         """Refuse labels that are not among the model's classes, naming the first."""
-        classes = outputs.shape[1]
-        wrong = targets[(targets < 0) | (targets >= classes)]
-        if len(wrong):
-            raise WorkloadError(
-                f"label {int(wrong[0])} is out of range: the model has {classes} outputs, "
-                f"so labels run from 0 to {classes - 1}"
-            )
+        losses.check_labels(targets, outputs)
 
     def split(self, name: str) -> Batches:
         """The data of one split.
@@ -149,14 +143,10 @@ class Workload:
         Raises:
             ModelChanged: naming the first tensor that differs.
         """
-        now = self.model.state_dict()
-        if now.keys() != self._snapshot.keys():
-            different = sorted(now.keys() ^ self._snapshot.keys())[0]
-        else:
-            different = next((k for k, v in now.items() if not _same(v, self._snapshot[k])), None)
+        different = self._original.difference(self.model)
         if different is not None:
             raise ModelChanged(
-                f"{self.name} has changed since this workload was made (first in {different}); "
+                f"{self.name} has changed since this workload was made (first in {different or self.name}); "
                 "make the workload again to compress it as it is now"
             )
 
@@ -175,65 +165,57 @@ class Workload:
         ]
         return f"<Workload {self.name}: {', '.join(sizes) or 'no data'}>"
 
-    def _example(self, example: Any, shape: Sequence[int] | None) -> Any:
+    def _first_batch(self) -> tuple[Any, Any]:
+        for name in ("validation", "train", "test"):
+            if (data := getattr(self, name)) is not None:
+                return data.first(name)
+        return None, None
+
+    def _example(self, example: Any, shape: Sequence[int] | int | None, inputs: Any) -> Any:
         if example is not None:
             return tuple(example) if isinstance(example, list) else example
         if shape is not None:
-            return torch.zeros(1, *shape)
-        for name in ("validation", "train", "test"):
-            if (data := getattr(self, name)) is not None:
-                first = slices(data.first(name)[0], slice(0, 1))
-                return mapped(lambda each: each.clone(), first)  # a view would hold the whole set
+            return _zeros(self.baseline, shape)
+        if inputs is not None:  # a copy: a view would hold the whole set
+            return mapped(lambda each: each[:1].clone(), inputs)
         return _guessed_example(self.baseline)
 
-    def _try_forward(self) -> Any:
+    def _try_forward(self, is_guess: bool) -> Any:
         if self.example is None:
             return None
         try:
             with torch.no_grad():
                 return self.call(self.baseline, self.example)
         except Exception as error:
-            reason = str(error).split("\n")[0]
+            if is_guess:
+                self.example = None
+                return None
+            reason = str(error).split("\n")[0] or type(error).__name__
             raise WorkloadError(
                 f"{self.name} does not take its input ({described(self.example)}): {reason}; "
                 "give example= as the model takes it, or forward= to call it your way"
             ) from error
 
-    def _first_targets(self) -> Any:
-        for name in ("validation", "train", "test"):
-            if (data := getattr(self, name)) is not None:
-                return data.first(name)[1]
-        return None
 
-
-def described(value: Any) -> str:
-    """Shapes and dtypes in words: `float32 1×1×28×28`."""
-    if isinstance(value, Tensor):
-        return f"{str(value.dtype).removeprefix('torch.')} {'×'.join(map(str, value.shape)) or 'scalar'}"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {described(each)}" for key, each in value.items())
-    if isinstance(value, (tuple, list)):
-        return ", ".join(map(described, value))
-    return type(value).__name__
-
-
-def _check_model(model: Any) -> None:
-    if isinstance(model, type) and issubclass(model, nn.Module):
-        raise WorkloadError(f"{model.__name__} is a class; make a model of it first: {model.__name__}()")
-    if not isinstance(model, nn.Module):
-        raise WorkloadError(f"the model must be a torch.nn.Module, got {type(model).__name__}")
-    if isinstance(model, torch.jit.ScriptModule):
+def _check_judges(loss: Any, forward: Any, metrics: Any) -> None:
+    for name, given in (("loss", loss), ("forward", forward)):
+        if isinstance(given, type):
+            raise WorkloadError(f"{name} must be a function, got a class; write {given.__name__}()")
+        if given is not None and not callable(given):
+            raise WorkloadError(f"{name} must be a function, got {shown(given)}")
+    is_by_name = metrics is None or isinstance(metrics, Mapping)
+    judges = (metrics or {}).values() if is_by_name else ()
+    if not is_by_name or not all(callable(each) or hasattr(each, "update") for each in judges):
         raise WorkloadError(
-            "the model is scripted (TorchScript) and cannot be rewritten; give the nn.Module it was made from"
+            f"metrics must map names to functions of (outputs, targets), got {shown(metrics)}; "
+            "write metrics={'mine': my_metric}"
         )
-    for name, tensor in model.state_dict().items():
-        if tensor.is_meta:
-            raise WorkloadError(f"{name} is on the meta device and has no values; load the weights first")
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            bad = "NaN" if bool(torch.isnan(tensor).any()) else "infinite"
-            raise WorkloadError(
-                f"{name} holds {bad} weights; train or load the model again before compressing it"
-            )
+
+
+def _check_labels(targets: Tensor, outputs: Tensor, classes: tuple[str, ...] | None) -> None:
+    losses.check_range(targets, outputs.shape[1])
+    if classes is not None and len(classes) != outputs.shape[1]:
+        raise WorkloadError(f"{len(classes)} class names for {outputs.shape[1]} outputs; give one for each")
 
 
 def _divided(given: dict[str, Batches], seed: int) -> tuple[dict[str, Batches], tuple[str, ...]]:
@@ -258,31 +240,24 @@ def _divided(given: dict[str, Batches], seed: int) -> tuple[dict[str, Batches], 
     return given | named, (f"the {source} data were split once by seed {seed}: {sizes}",)
 
 
-def _snapshot(model: nn.Module, baseline: nn.Module) -> Mapping[str, Tensor]:
-    """What the user's model held: the baseline's own tensors where the names agree, else a copy."""
-    theirs, ours = model.state_dict(), baseline.state_dict()
-    if theirs.keys() == ours.keys():
-        return ours
-    return {name: tensor.detach().clone() for name, tensor in theirs.items()}
-
-
-def _same(a: Tensor, b: Tensor) -> bool:
-    return a.shape == b.shape and a.dtype == b.dtype and torch.equal(a.to(b.device), b)
-
-
-def _is_classification(targets: Any, outputs: Any) -> bool:
-    if not isinstance(targets, Tensor) or targets.is_floating_point() or targets.is_complex():
-        return False
-    return targets.ndim == 1 and isinstance(outputs, Tensor) and outputs.ndim == 2
-
-
 def _guessed_example(model: nn.Module) -> Tensor | None:
     """One sample of zeros, where the first layer leaves no doubt about its shape."""
     first = next((each for each in model.modules() if not list(each.children())), None)
     if isinstance(first, nn.Flatten):
         layers = [each for each in model.modules() if isinstance(each, nn.Linear)]
         first = layers[0] if layers else None
-    return torch.zeros(1, first.in_features) if isinstance(first, nn.Linear) else None
+    return _zeros(model, (first.in_features,)) if isinstance(first, nn.Linear) else None
+
+
+def _zeros(model: nn.Module, shape: Sequence[int] | int) -> Tensor:
+    """One sample of zeros, in the model's own precision."""
+    sizes = [shape] if isinstance(shape, int) else shape
+    if isinstance(sizes, str) or not all(isinstance(each, int) and each >= 0 for each in sizes):
+        raise WorkloadError(
+            f"input_shape must be whole numbers, one sample's shape without the batch, got {shown(shape)}"
+        )
+    floating = (each.dtype for each in model.parameters() if each.is_floating_point())
+    return torch.zeros(1, *sizes, dtype=next(floating, torch.float32))
 
 
 def _count(data: Batches) -> str:

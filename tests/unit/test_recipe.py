@@ -139,6 +139,7 @@ def test_spaces_lines_and_comments_do_not_matter():
           )
         | Quantize(weights=4)  # then the grid"""
     assert Recipe.parse(text) == Recipe.parse(LINE)
+    assert Recipe.parse("# the zeros\nPruneWeights(0.9)\n| FineTune(2) |\nQuantize(4)") == Recipe.parse(LINE)
     assert Recipe.parse("(PruneWeights(0.9) | FineTune(2)) | Quantize(4)") == Recipe.parse(LINE)
     assert Recipe.parse("PruneWeights(0.9) | (FineTune(2) | Quantize(4))") == Recipe.parse(LINE)
 

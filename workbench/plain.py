@@ -1,0 +1,73 @@
+"""A plain copy of a person's model: in eval mode, on tensors of its own, with computed weights written out.
+
+Weights are computed by parametrizations, and by the hooks of the older `weight_norm` and `spectral_norm` and
+of `torch.nn.utils.prune`. The person's model keeps all of them.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
+
+from workbench.errors import WorkloadError
+
+_COMPUTING = (WeightNorm, SpectralNorm, BasePruningMethod)
+
+
+def plain_copy(model: nn.Module) -> nn.Module:
+    """A copy of `model` in eval mode whose weights are all plain parameters.
+
+    Raises:
+        WorkloadError: the model cannot be copied; the line says why.
+    """
+    try:
+        plain = own_copy(model).eval()
+    except Exception as error:
+        reason = str(error).split("\n")[0] or type(error).__name__
+        raise WorkloadError(f"the model cannot be copied: {reason}") from error
+    for module in list(plain.modules()):
+        if parametrize.is_parametrized(module):
+            _write_out(module)
+        _remove_computing_hooks(module)
+    return plain
+
+
+def own_copy(model: nn.Module) -> nn.Module:
+    """A deep copy. Tensors that layers have computed and kept are copied as values, which torch refuses."""
+    kept = (value for module in model.modules() for value in vars(module).values())
+    computed = {id(each): each for each in kept if isinstance(each, Tensor) and not each.is_leaf}
+    return copy.deepcopy(model, memo={key: each.detach().clone() for key, each in computed.items()})
+
+
+def _write_out(module: nn.Module) -> None:
+    """Write a parametrized module's weights into plain parameters.
+
+    `remove_parametrizations` would edit the generated class, which a copy shares with the person's model.
+    """
+    plain = {}
+    for name, parametrization in module.parametrizations.items():
+        trains = any(each.requires_grad for each in parametrization.parameters())
+        with torch.no_grad():
+            plain[name] = nn.Parameter(getattr(module, name).clone(), requires_grad=trains)
+    plain_class = parametrize.type_before_parametrizations(module)
+    del module.parametrizations
+    module.__class__ = plain_class
+    for name, parameter in plain.items():
+        module.register_parameter(name, parameter)
+
+
+def _remove_computing_hooks(module: nn.Module) -> None:
+    for key, hook in list(module._forward_pre_hooks.items()):
+        if isinstance(hook, _COMPUTING):
+            trains = any(each.requires_grad for each in module.parameters(recurse=False))
+            with torch.no_grad():
+                hook.remove(module)
+            del module._forward_pre_hooks[key]
+            name = getattr(hook, "name", None) or hook._tensor_name
+            getattr(module, name).requires_grad_(trains)
