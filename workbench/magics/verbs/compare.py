@@ -69,11 +69,13 @@ def _rows(a: Report, b: Report) -> Iterator[tuple[str, str, str, str]]:
     counts = (("parameters", a.parameters, b.parameters), ("non-zero", a.nonzero, b.nonzero))
     for name, x, y in (*counts, ("MACs", a.macs, b.macs)):
         yield name, units.count(x), units.count(y), units.smaller(y, x)
+    from workbench.runtimes import find
+
     for name in a.latency:
         if name in b.latency:
             x, y = a.latency[name], b.latency[name]
             times = (units.milliseconds_range(each.median_ms, each.low_ms, each.high_ms) for each in (x, y))
-            yield (f"latency, {name}", *times, f"{units.times(y.speedup / x.speedup)} as fast")  # type: ignore[misc]
+            yield (f"latency, {find(name).title}", *times, f"{units.times(y.speedup / x.speedup)} as fast")  # type: ignore[misc]
 
 
 def _share(steps: Steps[Any], index: int) -> Steps[Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from workbench.magics.arguments import Request
 from workbench.magics.grammar import DATA, Verb
 from workbench.magics.page import Page, Table, Title, Words
-from workbench.magics.session import Session
+from workbench.magics.session import Session, Subject
 from workbench.measurement import units
 
 if TYPE_CHECKING:
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 _HEADER = ("", "version", "made from", "accuracy", "stored", "recipe")
 
 
-def page(name: str, tree: VersionTree) -> Page:
+def page(subject: Subject, tree: VersionTree) -> Page:
     """The versions of a tree as a table."""
+    name = subject.work.name
     versions = list(tree.versions)
     if not versions:
-        first = f"%compress {name} PruneWeights(sparsity=0.9)"
+        first = f"%compress {subject.name} PruneWeights(sparsity=0.9)"
         return Page((Words(f"{name} has no versions yet; make one: {first}"), *_warnings(tree)))
     names = {each.id: each.name for each in versions}
     head = getattr(tree.head, "id", None)
@@ -51,7 +52,7 @@ def _row(version: Version, names: dict[str, str], is_head: bool) -> tuple[str, .
 
 def _run(request: Request, session: Session) -> None:
     subject = session.subject(request.model, request.data)
-    session.show(page(subject.work.name, session.tree(subject)))
+    session.show(page(subject, session.tree(subject)))
 
 
 VERB = Verb(

@@ -25,7 +25,7 @@ def _against(version: object, written: int) -> str:
     before = getattr(getattr(getattr(version, "report", None), "baseline_size", None), "stored", None)
     if not before:
         return ""
-    return f", {units.smaller(written, before)} the original's {units.size(before)}"
+    return f", {units.smaller(written, before)} of the original's {units.size(before)}"
 
 
 VERB = Verb(

@@ -12,7 +12,7 @@ def _run(request: Request, session: Session) -> None:
     subject = session.subject(request.model)
     tree = session.tree(subject)
     tree.undo()
-    session.show(page(subject.work.name, tree))
+    session.show(page(subject, tree))
 
 
 VERB = Verb(
