@@ -323,7 +323,7 @@ def test_gaps_that_run_out_of_the_tensor_are_refused():
     from workbench.fields import Fields
     from workbench.storage import gaps
 
-    part = gaps.offer(torch.eye(20).bool().flatten().numpy(), False).write()
+    part = gaps.offer(torch.eye(20).bool().flatten().numpy(), False, "packed").write()
     for count in (10, 399 - 20):
         with pytest.raises(StorageError):
             gaps.read(Fields(part.record[1], "gaps"), memoryview(part.data), count)

@@ -54,14 +54,23 @@ def test_bits_lie_in_the_order_that_the_format_says():
 
 @settings(deadline=None)
 @given(st.integers(0, 400), st.floats(0, 1), SEEDS)
-def test_positions_come_back(count: int, density: float, seed: int):
+def test_positions_come_back_in_every_way(count: int, density: float, seed: int):
     stored = np.random.default_rng(seed).random(count) < density
-    offer = positions.smallest(stored)
-    part = offer.write()
-    assert len(part.data) == offer.size
-    assert np.array_equal(
-        positions.read(part.record[0], Fields(part.record[1], "test"), memoryview(part.data), count), stored
-    )
+    for way in positions.WAYS.values():
+        if (offer := way.offer(stored, False, "coded")) is not None:
+            part = offer.write()
+            assert len(part.data) == offer.size
+            again = positions.read(
+                part.record[0], Fields(part.record[1], "test"), memoryview(part.data), count
+            )
+            assert np.array_equal(again, stored)
+
+
+def test_positions_that_follow_the_data_take_less_than_chance_would():
+    random = np.random.default_rng(0)
+    stored = random.random((200, 400)) < np.where(np.arange(400) < 200, 0.0, 0.2)  # half the inputs unused
+    by_chance = gaps.offer(stored.reshape(-1), False, "coded").size
+    assert positions.smallest(stored.reshape(-1), level="coded").size < 0.95 * by_chance
 
 
 @pytest.mark.parametrize("density", [0.3, 0.1, 0.01])
@@ -70,7 +79,7 @@ def test_gaps_come_within_two_percent_of_the_entropy(density: float):
     stored = np.random.default_rng(0).random(count) < density
     share = np.mean(stored)
     entropy_bytes = -(share * np.log2(share) + (1 - share) * np.log2(1 - share)) * count / 8
-    assert gaps.offer(stored, False).size < 1.02 * entropy_bytes
+    assert gaps.offer(stored, False, "packed").size < 1.02 * entropy_bytes
 
 
 def test_coded_numbers_come_within_two_percent_of_the_entropy():

@@ -11,7 +11,7 @@ from workbench.storage.content import Offer, Part
 NAME = "bitmap"
 
 
-def offer(stored: np.ndarray, is_estimate: bool) -> Offer:
+def offer(stored: np.ndarray, is_estimate: bool, level: str) -> Offer:
     """A bitmap of flat bool `stored`: always an eighth of a byte per value."""
 
     def write() -> Part:

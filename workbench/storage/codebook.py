@@ -41,7 +41,7 @@ def ways(content: Content) -> Iterator[Way]:
     if mask is not None:
         width = (count - 1).bit_length()
         kept = symbols.offer(lambda: codes[mask], content.stored_count, width, content.level)
-        yield Way(NAME, _offer(kept), positions.smallest(mask, content.is_estimate))
+        yield Way(NAME, _offer(kept), positions.smallest(mask, content.is_estimate, content.level))
 
 
 def read(parameters: Fields, data: memoryview, reading: Reading) -> Read:

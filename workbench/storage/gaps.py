@@ -24,7 +24,7 @@ _SAMPLE = (32, 8192)  # runs of values, and how many in each, where an estimate 
 _FEW = 100_000  # gaps that are counted one by one even then
 
 
-def offer(stored: np.ndarray, is_estimate: bool) -> Offer | None:
+def offer(stored: np.ndarray, is_estimate: bool, level: str) -> Offer | None:
     """The gaps of flat bool `stored`; None where a bitmap is surely shorter."""
     count = int(np.count_nonzero(stored))
     if count * 2.5 > stored.size:  # at half the values, a gap takes two bits and a bitmap two as well

@@ -36,7 +36,7 @@ def ways(content: Content) -> Iterator[Way]:
     kept = symbols.offer(
         lambda: _stored(codes()[content.stored], grid, has_zeros), content.stored_count, width, content.level
     )
-    where = positions.smallest(content.stored, content.is_estimate)
+    where = positions.smallest(content.stored, content.is_estimate, content.level)
     yield Way(NAME, _offer(kept, {} if has_zeros else {"nonzero": True}), where)
 
 

@@ -6,15 +6,15 @@ import numpy as np
 
 from workbench.errors import StorageError
 from workbench.fields import Fields
-from workbench.storage import bitmap, gaps
+from workbench.storage import bitmap, escaped, gaps
 from workbench.storage.content import Offer
 
-WAYS = {each.NAME: each for each in (bitmap, gaps)}
+WAYS = {each.NAME: each for each in (bitmap, gaps, escaped)}
 
 
-def smallest(stored: np.ndarray, is_estimate: bool = False) -> Offer:
+def smallest(stored: np.ndarray, is_estimate: bool = False, level: str = "packed") -> Offer:
     """The shortest way to write flat bool `stored`."""
-    offers = [way.offer(stored, is_estimate) for way in WAYS.values()]
+    offers = [way.offer(stored, is_estimate, level) for way in WAYS.values()]
     return min((each for each in offers if each is not None), key=lambda each: each.size)
 
 
