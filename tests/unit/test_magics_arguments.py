@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from workbench.errors import WorkbenchError
 from workbench.magics import verbs
 from workbench.magics.arguments import Part, parse
+from workbench.magics.completion import complete
 from workbench.magics.grammar import FLAGS
+from workbench.magics.namespace import Namespace
 from workbench.magics.run import code_of
 from workbench.magics.session import Subject
 from workbench.magics.steps import recipe_of
@@ -246,3 +250,34 @@ def test_the_line_of_python_names_what_the_recipe_names():
         'b = wb.compress(wb.Workload(net, test=t), "Learn(student=net2)", seed=3, parent=small, '
         'name="try", names={"net2": net2})'
     )
+
+
+PIECES = st.sampled_from(
+    "net measure PruneWeights( 0.9 ) | --bits --into = ' \" {'a':1} # Quantize(4) --scope layer -- -x [ "
+    "sparsity= , \\ é --recipe FineTune".split()
+) | st.sampled_from(" \n")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PIECES, max_size=8).map("".join) | st.text(max_size=30), st.none() | st.text(max_size=20))
+def test_any_line_is_understood_or_refused_in_one_line(line, cell):
+    try:
+        request = parse(line, cell)
+        if not any(part.kind == "file" for part in request.parts):
+            recipe_of(request.parts)
+    except WorkbenchError as error:
+        assert str(error)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(PIECES, max_size=8).map("".join) | st.text(max_size=30))
+def test_any_line_can_be_completed(line):
+    assert line.endswith(complete(line, Namespace({})).fragment)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=30))
+def test_words_are_pieces_of_the_line_in_order(line):
+    words = scan(line).words
+    assert all(line[word.start :].startswith(word.text) and word.text for word in words)
+    assert [word.start for word in words] == sorted({word.start for word in words})
