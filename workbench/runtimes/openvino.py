@@ -1,0 +1,58 @@
+"""OpenVINO: the model's float32 ONNX file, compiled by OpenVINO for this CPU. An extra."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from workbench.errors import RuntimeUnavailable
+from workbench.runtimes.base import Call, Prepared, Runtime
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class OpenVino(Runtime):
+    """OpenVINO on the CPU. Its artefact is the ONNX file it reads."""
+
+    name: ClassVar[str] = "openvino"
+    title: ClassVar[str] = "OpenVINO"
+    order: ClassVar[int] = 20
+    needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxscript", "openvino")
+    install: ClassVar[str] = "pip install 'compression-workbench[openvino]'"
+
+    def prepare(
+        self, model: nn.Module, example: Any, threads: int = 1, *, call: Call | None = None
+    ) -> Prepared:
+        """The model compiled for low latency, in float32 whatever else the processor could do."""
+        self.check()
+        import openvino
+
+        from workbench.runtimes.onnx_export import leaves, onnx_bytes
+
+        def arrays(inputs: Any) -> list[Any]:
+            return [each.detach().cpu().numpy() for each in leaves(inputs)]
+
+        data = onnx_bytes(model, example, call=call)
+        options = {
+            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_PRECISION_HINT": "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        core = openvino.Core()
+        try:
+            request = core.compile_model(core.read_model(data, b""), "CPU", options).create_infer_request()
+            given = arrays(example)
+            request.infer(given)
+        except RuntimeError as error:
+            reason = str(error).strip().split("\n")[-1]
+            raise RuntimeUnavailable(f"OpenVINO cannot run the model: {reason}") from error
+
+        def outputs(inputs: Any) -> Any:
+            import torch
+
+            found = request.infer(arrays(inputs))
+            tensors = tuple(torch.from_numpy(each.copy()) for each in found.values())
+            return tensors[0] if len(tensors) == 1 else tensors
+
+        # it hands work to a thread of its own even where it uses one
+        return Prepared(lambda: request.infer(given), outputs, len(data), is_in_thread=False)
