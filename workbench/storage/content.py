@@ -132,7 +132,7 @@ class Content:
     @cached_property
     def nonzero_count(self) -> int:
         """How many values are not zero."""
-        return int(np.count_nonzero(self.nonzero))
+        return int(torch.count_nonzero(self.tensor)) if self.constraints else int(np.count_nonzero(self.raw))
 
     @cached_property
     def is_clean(self) -> bool:
@@ -142,7 +142,11 @@ class Content:
     @property
     def shows_mask(self) -> bool:
         """Whether the mask can be read off the values: all it keeps are not zero."""
-        return self.mask is None or (self.is_clean and self.nonzero_count == self.stored_count)
+        if self.mask is None:
+            return True
+        if self.is_estimate and self.stored_count < 0.9 * self.count:
+            return False  # leaving the zeros out is shorter then; counting them would take a while
+        return self.is_clean and self.nonzero_count == self.stored_count
 
 
 @dataclass(frozen=True)

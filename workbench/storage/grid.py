@@ -31,7 +31,8 @@ def ways(content: Content) -> Iterator[Way]:
     codes = cache(lambda: grid.codes(content.tensor).reshape(-1).numpy())
     every = symbols.offer(lambda: _all(codes(), grid, content.mask), content.count, grid.bits, content.level)
     yield Way(NAME, _offer(every, {}))
-    has_zeros = content.nonzero_count < content.stored_count
+    is_told = content.is_estimate and grid.bits > 2 and content.level == "packed"  # zeros change no width
+    has_zeros = is_told or content.nonzero_count < content.stored_count
     width = grid.bits if has_zeros else (2 * grid.top - 1).bit_length()
     kept = symbols.offer(
         lambda: _stored(codes()[content.stored], grid, has_zeros), content.stored_count, width, content.level
