@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +12,9 @@ from torch import Tensor, nn
 from workbench.constraints import Constraint, Constraints
 from workbench.errors import listed
 from workbench.plain import own_copy, plain_copy
+
+if TYPE_CHECKING:
+    from workbench.workload import Workload
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +43,11 @@ class Candidate:
         """The same candidate on tensors of its own."""
         latent = {name: tensor.clone() for name, tensor in self.latent.items()}
         return Candidate(own_copy(self.model), self.constraints, latent)
+
+    def call(self, work: Workload, inputs: Any) -> Any:
+        """What the model gives for a batch of inputs, called the workload's way, without gradients."""
+        with torch.no_grad():
+            return work.call(self.model, inputs)
 
     def free(self, name: str) -> Tensor:
         """The latent weight of a parameter."""
@@ -107,10 +114,8 @@ class Candidate:
 
 def with_parameters(model: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
     """`model` with some parameters replaced by name (tied ones too); every other tensor is shared."""
-    kept: dict[int, Any] = {}
-    for tensor in [*model.parameters(), *model.buffers()]:
-        kept[id(tensor)] = tensor
+    kept: dict[int, Any] = {id(tensor): tensor for tensor in [*model.parameters(), *model.buffers()]}
     for name, weight in weights.items():
         old = model.get_parameter(name)
         kept[id(old)] = nn.Parameter(weight.detach(), requires_grad=old.requires_grad)
-    return copy.deepcopy(model, memo=kept)
+    return own_copy(model, kept)

@@ -67,11 +67,11 @@ class Grid(Constraint):
         return torch.round(weight / self.scale).clamp_(-self.top, self.top).to(torch.int32)
 
     def __call__(self, weight: Tensor) -> Tensor:
-        rounded = torch.round(weight / self.scale).clamp_(-self.top, self.top).mul_(self.scale)
-        rounded += 0.0  # no negative zeros: the file stores codes, which have one zero
-        if not weight.requires_grad:
-            return rounded
-        return _Straight.apply(weight, rounded)
+        # in float32 whatever the weight's precision, as a file computes it from its codes and scales
+        rounded = torch.round(weight.detach() / self.scale).clamp_(-self.top, self.top).float()
+        rounded = rounded.mul_(self.scale).add_(0.0)  # no negative zeros: codes have one zero
+        rounded = rounded.to(weight.dtype)
+        return _Straight.apply(weight, rounded) if weight.requires_grad else rounded
 
 
 class _Straight(torch.autograd.Function):

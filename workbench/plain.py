@@ -7,6 +7,7 @@ of `torch.nn.utils.prune`. The person's model keeps all of them.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -38,11 +39,15 @@ def plain_copy(model: nn.Module) -> nn.Module:
     return plain
 
 
-def own_copy(model: nn.Module) -> nn.Module:
-    """A deep copy. Tensors that layers have computed and kept are copied as values, which torch refuses."""
+def own_copy(model: nn.Module, instead: Mapping[int, Tensor] | None = None) -> nn.Module:
+    """A deep copy. Tensors that layers have computed and kept are copied as values, which torch refuses.
+
+    `instead` holds tensors that the copy has in the place of those with the given `id`s.
+    """
     kept = (value for module in model.modules() for value in vars(module).values())
     computed = {id(each): each for each in kept if isinstance(each, Tensor) and not each.is_leaf}
-    return copy.deepcopy(model, memo={key: each.detach().clone() for key, each in computed.items()})
+    values = {key: each.detach().clone() for key, each in computed.items()}
+    return copy.deepcopy(model, memo={**values, **(instead or {})})
 
 
 def _write_out(module: nn.Module) -> None:

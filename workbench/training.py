@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from workbench.constraints import Constraints
 from workbench.data import length
 from workbench.errors import WorkbenchError
 from workbench.job import Progress, Steps, Stopped
+from workbench.plain import own_copy
 
 if TYPE_CHECKING:
     from workbench.workload import Workload
@@ -94,7 +94,7 @@ class _Learner:
     def __init__(self, candidate: Candidate, work: Workload) -> None:
         self.work = work
         self.start = candidate
-        self.model: nn.Module = copy.deepcopy(candidate.model)
+        self.model: nn.Module = own_copy(candidate.model)
         trains = {name for name in candidate.constraints if self.model.get_parameter(name).requires_grad}
         learned = Constraints({name: candidate.constraints[name] for name in trains}).learned()
         self.learned = {key: tensor.detach().clone().requires_grad_() for key, tensor in learned.items()}
@@ -139,7 +139,7 @@ class _Learner:
 
     def written(self) -> Candidate:
         """A snapshot on tensors of its own: the free weights of now, constrained ones in the model."""
-        model = copy.deepcopy(self.model).eval()
+        model = own_copy(self.model).eval()
         for parameter in model.parameters():
             parameter.grad = None
         latent = {name: tensor.detach().clone() for name, tensor in self.latent.items()}
