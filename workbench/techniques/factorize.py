@@ -12,6 +12,7 @@ from workbench.technique import Context, Technique
 if TYPE_CHECKING:
     from workbench.candidate import Candidate
     from workbench.lowrank.prepared import Prepared
+    from workbench.lowrank.ranks import Rule
 
 _PREPARED_BY = ("method", "error", "samples", "refine")
 
@@ -88,15 +89,12 @@ class Factorize(Technique, family="factorization", flag="--rank", prepared_by=_P
     ) -> Generator[Progress, None, Candidate]:
         """The candidate with thin layers in place; its notes list what was split and what was not."""
         from workbench.lowrank.notes import notes
-        from workbench.lowrank.ranks import Rule, choose
+        from workbench.lowrank.ranks import choose
         from workbench.lowrank.thin import replaced, thin
 
-        is_slower = None
         if self.where == "faster":
             yield Progress(0, 1, "timing layers")
-            from workbench.lowrank.timing import is_slower
-        rule = Rule(self.ratio, self.by, self.where, self.ranks, self.keep, self.worth, is_slower)
-        chosen, whole = choose(prepared, rule)
+        chosen, whole = choose(prepared, self.rule())
         layers = {each.name: each.layer for each in prepared.layers}
         new = {}
         for done, each in enumerate(chosen):
@@ -104,3 +102,11 @@ class Factorize(Technique, family="factorization", flag="--rank", prepared_by=_P
             new[each.name] = thin(layers[each.name], each.split.factors(each.ranks))
         split = candidate.restructured(replaced(candidate.model, new)) if new else candidate
         return split.noting(*notes(prepared, chosen, whole, self.error))
+
+    def rule(self) -> Rule:
+        """How ranks are chosen, as `lowrank.ranks.choose` takes it."""
+        from workbench.lowrank.ranks import Rule
+        from workbench.lowrank.timing import is_slower
+
+        timed = is_slower if self.where == "faster" else None
+        return Rule(self.ratio, self.by, self.where, self.ranks, self.keep, self.worth, timed)
