@@ -1,4 +1,4 @@
-"""The panel of factorization: the line follows the slider, and the limits are measured when the hand rests."""
+"""The panel of factorization: the line follows the slider, limits are measured when the hand rests."""
 
 from __future__ import annotations
 
