@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+import random
 
 import torch
 from torch import Tensor, nn
@@ -65,18 +66,26 @@ def round_trip(candidate: Candidate, level: str = "packed") -> Unpacked:
     original = candidate.model
     blank = {name: torch.zeros_like(each) for name, each in original.state_dict().items()}
     data = pack(candidate, original=original, level=level)
-    import copy
-
     other = copy.deepcopy(original)
     other.load_state_dict(blank)
     return unpack(data, other)
 
 
-def signed(data: bytes, change: Callable[[bytearray], None]) -> bytes:
-    """A file changed by a forger who knows how to make the checksum agree again."""
-    changed = bytearray(data)
-    change(changed)
-    return resigned(bytes(changed))
+def mutated(data: bytes, dice: random.Random) -> bytes:
+    """A file with one to eight places flipped, overwritten, cut out or filled in."""
+    broken = bytearray(data)
+    for _ in range(dice.choice((1, 1, 2, 8))):
+        start = dice.randrange(len(broken))
+        change = dice.randrange(4)
+        if change == 0:
+            broken[start] ^= 1 << dice.randrange(8)
+        elif change == 1:
+            broken[start : start + 4] = dice.randbytes(4)
+        elif change == 2:
+            del broken[start : start + dice.randrange(1, 20)]
+        else:
+            broken[start:start] = broken[: dice.randrange(1, 20)]
+    return bytes(broken)
 
 
 def resigned(data: bytes) -> bytes:

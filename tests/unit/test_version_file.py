@@ -118,6 +118,24 @@ def test_a_file_that_is_locked_later_loses_nothing_either(
     tree.close()
 
 
+def test_a_file_that_may_only_be_read_still_shows_its_versions(
+    path: Path, work: Workload, monkeypatch: pytest.MonkeyPatch
+):
+    tree = VersionTree(path, work)
+    tree.add(made(work))
+    tree.close()
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda path, **options: connect(f"file:{path}?mode=ro", uri=True, **options)
+    )
+    again = VersionTree(path, work)
+    with pytest.warns(UserWarning, match="may not be written"):
+        again.add(made(work))
+    assert [each.name for each in again.versions] == ["v1", "v2"]
+    assert all(each.packed for each in again.versions)
+    again.close()
+
+
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path, work: Workload):
     (tmp_path / "file").write_text("")
     goes_on_in_memory(tmp_path / "file" / "versions.sqlite", work, "cannot be opened")

@@ -9,7 +9,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -149,8 +149,8 @@ class VersionFile:
                 f"{self.path} was written by a newer workbench; update this one, or move the file away. "
                 "Until then versions are kept in memory only"
             )
-        with self._told("opened"):
-            run("PRAGMA journal_mode = WAL")  # where the file system has none, SQLite says so and goes on
+        with self._lock, suppress(sqlite3.OperationalError):  # a file system without it, or a read-only file
+            run("PRAGMA journal_mode = WAL")
             run("PRAGMA synchronous = NORMAL")
         if is_new:
             with self._writing():
