@@ -253,9 +253,12 @@ def test_the_line_of_python_names_what_the_recipe_names():
 
 
 PIECES = st.sampled_from(
-    "net measure PruneWeights( 0.9 ) | --bits --into = ' \" {'a':1} # Quantize(4) --scope layer -- -x [ "
-    "sparsity= , \\ é --recipe FineTune".split()
-) | st.sampled_from(" \n")
+    [
+        *("net", "measure", "PruneWeights(", "0.9", ")", "|", "--bits", "--into", "=", "'", '"', "{'a': 1}"),
+        *("#", "Quantize(4)", "--scope", "layer", "--", "-x", "[", "sparsity=", ",", "\\", "é", "--recipe"),
+        *(" ", " ", " ", "\n"),
+    ]
+)
 
 
 @settings(max_examples=300, deadline=None)

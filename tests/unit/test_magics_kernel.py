@@ -16,6 +16,7 @@ import sys
 sys.path.insert(0, {tests!r})
 %load_ext workbench
 import small
+import workbench as wb
 from workbench.measurement import measuring
 measuring.__kwdefaults__ |= {{"seconds": 0.01, "runtimes": ("pytorch",)}}  # what is measured is not the point
 net, data = small.net(), small.data()
@@ -134,7 +135,7 @@ def test_versions_are_kept_beside_the_notebook(kernel):
 
 
 def test_versions_made_in_python_are_kept_too(kernel):
-    kernel.run("import workbench as wb\nmine = wb.compress(wb.Workload(net, **data), 'Quantize(4)', seed=7)")
+    kernel.run("mine = wb.compress(wb.Workload(net, **data), 'Quantize(4)', seed=7)")
     kernel.run("tree = wb.tree_for(mine.work)")
     assert kernel.value("tree.is_kept and mine.name in tree")
 
@@ -158,3 +159,10 @@ def test_the_example_opens_without_anything(kernel):
     sent = kernel.run("%compress")
     assert sent.reply["status"] == "ok", sent.reply
     assert shows_a_panel(sent)
+
+
+def test_the_studio_opens_at_a_version(kernel):
+    kernel.run(RUN)
+    kernel.run("%compress net --bits 8")
+    assert shows_a_panel(kernel.run("%compress first"))
+    assert kernel.value("wb.tree_for(first.work).head.id == first.id")

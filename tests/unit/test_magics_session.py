@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
+from workbench import versions
 from workbench.errors import WorkbenchError
 from workbench.magics.namespace import Namespace
 from workbench.magics.offers import offer
@@ -237,3 +239,15 @@ def test_looking_at_versions_unpacks_none(notebook):
     variables["small"] = Version()
     assert session.subject("small").work is work
     assert session.subject("net").work is work
+
+
+def test_trees_begun_in_memory_move_beside_the_notebook(notebook):
+    session, _ = notebook
+    tree = versions.tree_for(small.workload(small.net(seed=9)))
+    assert not tree.is_kept
+    try:
+        session.keep_versions()
+        assert tree.is_kept
+        assert tree.path == Path.cwd() / ".workbench" / "versions.sqlite"
+    finally:
+        versions.keep_in(None)

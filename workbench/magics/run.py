@@ -118,7 +118,10 @@ def _open(subject: Subject, session: Session) -> None:
     from workbench.panels import Workbench
 
     _offer_data(subject, session)
-    session.show(Workbench(subject.work))
+    tree = session.tree(subject)
+    if subject.version is not None and subject.version in tree:
+        tree.select(subject.version)
+    session.show(Workbench(subject.work, tree=tree))
 
 
 def _offer_data(subject: Subject, session: Session) -> None:

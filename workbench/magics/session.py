@@ -72,11 +72,15 @@ class Session:
 
         Called before each of our lines and after each cell: to do it at the start would import torch.
         """
-        if not self._is_keeping and "workbench.versions" in sys.modules:
-            from workbench.versions import keep_in
-
-            keep_in(self._folder)
-            self._is_keeping = True
+        versions = sys.modules.get("workbench.versions")
+        if self._is_keeping or versions is None:
+            return
+        self._is_keeping = True
+        versions.keep_in(self._folder)
+        for tree in list(
+            versions._trees.values()
+        ):  # those begun in memory, by a panel say, move into the file
+            versions.tree_for(tree.work)
 
     def put(self, name: str | None, value: Any) -> None:
         """Put a result into the notebook, under a name that was checked before; None puts it nowhere."""
