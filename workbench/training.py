@@ -14,7 +14,7 @@ from torch.func import functional_call
 from workbench.candidate import Candidate
 from workbench.constraints import Constraints
 from workbench.data import length
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, WorkloadError
 from workbench.job import Progress, Steps, Stopped
 from workbench.plain import own_copy
 
@@ -45,7 +45,7 @@ class Training:
         before the first) also `validation_accuracy` and `validation_n`, or `validation_loss`.
 
         Raises:
-            WorkloadError: no training data. WorkbenchError: the loss is no longer finite.
+            WorkloadError: no training data. WorkbenchError: the loss or the weights are no longer finite.
         """
         data = work.split("train")
         learner = _Learner(candidate, work)
@@ -65,10 +65,12 @@ class Training:
                     yield Progress(passed, self.epochs, _words(passed, self.epochs, value), record)
                     if done % _JUDGE_EVERY == 0:
                         yield from best.judge(passed, self.epochs)
-                batches = max(done, 1)
+                if not done:
+                    raise learner.without_batches()
+                batches = done
                 yield from best.judge(epoch + 1, self.epochs)
         except Stopped:
-            pass  # the best so far is the result
+            best.keep_latest()
         return best.candidate()
 
     def _optimizer(self, learner: _Learner) -> torch.optim.Optimizer:
@@ -108,7 +110,10 @@ class _Learner:
         leaves = [*self.latent.values(), *self.learned.values()]
         self.leaves = [each for each in leaves if each.requires_grad] + free
         if not self.leaves:
-            raise WorkbenchError("nothing to train: every parameter is frozen (requires_grad is False)")
+            is_empty = next(self.model.parameters(), None) is None
+            why = "the model has no parameters" if is_empty else "every parameter is frozen (requires_grad)"
+            raise WorkbenchError(f"nothing to train: {why}")
+        self.is_fed = False
         self._caller = _Caller(self.model, work)
         self._has_batch_norm = any(
             isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.model.modules()
@@ -116,7 +121,23 @@ class _Learner:
 
     def usable(self, batches: Iterator[Any]) -> Iterator[Any]:
         """The batches, less single samples where batch statistics would be undefined."""
-        return (each for each in batches if not self._has_batch_norm or length(each[0]) > 1)
+        for inputs, targets in batches:
+            self.is_fed = True
+            if not self._has_batch_norm or length(inputs) > 1:
+                yield inputs, targets
+
+    def without_batches(self) -> WorkloadError:
+        """What to say when an epoch had no usable batch."""
+        if self.is_fed:
+            return WorkloadError(
+                "every training batch has one sample, and batch norm needs two; give larger batches"
+            )
+        return WorkloadError("train is empty: reading it gave no batch; give smaller batches or more samples")
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every trained tensor holds finite numbers only."""
+        return all(bool(torch.isfinite(each).all()) for each in self.leaves)
 
     def step(self, optimizer: torch.optim.Optimizer, inputs: Any, targets: Any, loss: Loss | None) -> float:
         """One step on one batch; the loss before it."""
@@ -127,7 +148,7 @@ class _Learner:
             value = loss(outputs, inputs, targets) if loss else self.work.loss(outputs, targets)
             if not bool(torch.isfinite(value)):
                 raise WorkbenchError(
-                    f"training stopped: the loss is {float(value)}; a smaller learning_rate usually helps"
+                    f"training stopped: the loss is {float(value.detach())}; a smaller learning_rate usually helps"
                 )
             value.backward()
         optimizer.step()
@@ -169,6 +190,10 @@ class _Best:
 
     def judge(self, epoch: float, total: int) -> Steps[None]:
         """Evaluate the learner as it is now, and keep it if nothing before was better."""
+        if not self._learner.is_finite:
+            raise WorkbenchError(
+                "training stopped: the weights grew without bound; a smaller learning_rate usually helps"
+            )
         candidate = self._learner.start if epoch == 0 else self._learner.written()
         score, record = -math.inf, {}
         if self._learner.work.validation is not None:
@@ -176,6 +201,11 @@ class _Best:
         if self._kept is None or score >= self._score:
             self._kept, self._score = candidate, score
         yield Progress(epoch, total, f"epoch {epoch:g} of {total}", {"epoch": float(epoch), **record})
+
+    def keep_latest(self) -> None:
+        """At a stop: where nothing is judged, what was learned up to here is the best."""
+        if self._learner.work.validation is None and self._learner.is_finite:
+            self._kept = self._learner.written()
 
     def candidate(self) -> Candidate:
         """The best one."""
