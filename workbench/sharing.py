@@ -83,6 +83,27 @@ def shared_lists(
     return [_list(candidate, names) for names in lists.values() if names]
 
 
+def lists(candidate: Candidate) -> list[tuple[tuple[str, ...], list[float], list[int]]]:
+    """Every list of shared values a candidate has: its parameters, the values, and how often each is used."""
+    by_values: dict[int, list[str]] = {}
+    for name in candidate.constraints:
+        if (book := candidate.constraints.of(name, Codebook)) is not None:
+            by_values.setdefault(id(book.values), []).append(name)
+    return [(tuple(names), *_used(candidate, names)) for names in by_values.values()]
+
+
+def _used(candidate: Candidate, names: Sequence[str]) -> tuple[list[float], list[int]]:
+    uses, shared = torch.zeros(0, dtype=torch.int64), torch.zeros(0)
+    for name in names:
+        book, mask = candidate.constraints.of(name, Codebook), candidate.constraints.of(name, Mask)
+        assert book is not None
+        codes = book.codes.reshape(-1) if mask is None else book.codes[mask.keep]
+        counted = torch.bincount(codes, minlength=len(book.values))
+        uses, shared = counted if not len(uses) else uses + counted, book.shared
+    order = torch.argsort(shared)
+    return shared[order].tolist(), uses[order].tolist()
+
+
 def _list(candidate: Candidate, names: Sequence[str]) -> SharedList:
     tensors = {name: candidate.model.get_parameter(name).detach() for name in names}
     arrays = {name: tensor.cpu().float().numpy() for name, tensor in tensors.items()}

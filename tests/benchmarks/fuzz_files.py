@@ -2,9 +2,10 @@
 
     python tests/benchmarks/fuzz_files.py [--count 20000] [--seed 0]
 
-Takes packed and coded files of several recipes, changes each in random ways (bits flipped, bytes replaced, cut
-out or filled in; half of them signed again, so that they get past the checksum), and reads them. Prints how
-many were refused, how many loaded, the slowest, and every error that is not ours; exit code 1 where one is.
+Takes packed and coded files of several recipes, changes each in random ways (bits flipped, bytes replaced,
+cut out or filled in; half of them signed again, so that they get past the checksum), and reads them. Prints
+how many were refused, how many loaded, the slowest, and every error that is not ours; exit code 1 where there
+is one.
 """
 
 from __future__ import annotations

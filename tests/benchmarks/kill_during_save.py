@@ -3,7 +3,7 @@
     python tests/benchmarks/kill_during_save.py [--times 50]
 
 A process of its own saves two versions under one name, in turns, as fast as it can; it is killed at a random
-moment, and whatever then lies under the name is loaded. Prints what was found; exit code 1 where it is broken.
+moment, and whatever then lies under the name is loaded. Prints what was found; exit code 1 where it breaks.
 """
 
 from __future__ import annotations
