@@ -6,6 +6,7 @@ The only folder that imports IPython. Loading it imports neither torch nor a fro
 from __future__ import annotations
 
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def load(shell: InteractiveShell) -> None:
     """Add the magic and its completion to a shell."""
     from IPython.core.magic import no_var_expand
 
+    from workbench import versions
     from workbench.magics.completion import matcher
     from workbench.magics.compress import magic
     from workbench.magics.session import Session
@@ -31,7 +33,7 @@ def load(shell: InteractiveShell) -> None:
     shell.register_magic_function(no_var_expand(magic(session)), "line_cell", NAME)
     _forget_matcher(shell)
     shell.Completer.custom_matchers.append(matcher(_MATCHER, lambda: session.names))
-    shell.events.register("post_run_cell", session.keep_versions)
+    versions.keep_in(Path.cwd() / ".workbench")  # beside the notebook: a kernel starts in its folder
     _SESSIONS[shell] = session
 
 
@@ -40,8 +42,7 @@ def unload(shell: InteractiveShell) -> None:
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop(NAME, None)
     _forget_matcher(shell)
-    if session := _SESSIONS.pop(shell, None):
-        shell.events.unregister("post_run_cell", session.keep_versions)
+    _SESSIONS.pop(shell, None)
 
 
 def _forget_matcher(shell: InteractiveShell) -> None:

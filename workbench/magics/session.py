@@ -6,10 +6,8 @@ its history are found again. A model that was trained in between, or other data,
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import ModelChanged, VersionError
@@ -56,9 +54,7 @@ class Session:
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
-        self._folder = Path.cwd() / ".workbench"  # beside the notebook: a kernel starts in its folder
         self._kept: dict[int, _Kept] = {}
-        self._is_keeping = False
         self._example: Subject | None = None
         self._last: Subject | None = None
 
@@ -66,21 +62,6 @@ class Session:
     def names(self) -> Namespace:
         """The notebook's variables as they are now."""
         return Namespace(self.shell.user_ns, self.shell.user_ns_hidden)
-
-    def keep_versions(self, *event: Any) -> None:
-        """Keep versions beside the notebook from now on, once they are in use.
-
-        Called before each of our lines and after each cell: to do it at the start would import torch.
-        """
-        versions = sys.modules.get("workbench.versions")
-        if self._is_keeping or versions is None:
-            return
-        self._is_keeping = True
-        versions.keep_in(self._folder)
-        for tree in list(
-            versions._trees.values()
-        ):  # those begun in memory, by a panel say, move into the file
-            versions.tree_for(tree.work)
 
     def put(self, name: str | None, value: Any) -> None:
         """Put a result into the notebook, under a name that was checked before; None puts it nowhere."""
@@ -143,7 +124,6 @@ class Session:
         """The history of a workload."""
         from workbench.versions import tree_for
 
-        self.keep_versions()
         return tree_for(subject.work)
 
     def _named(self, name: str, data: Mapping[str, str]) -> Subject:

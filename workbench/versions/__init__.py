@@ -24,9 +24,14 @@ _trees_lock = threading.Lock()
 
 
 def keep_in(folder: str | Path | None) -> None:
-    """Keep the versions of all workloads in `folder/versions.sqlite` from now on; None for memory only."""
+    """Keep the versions of all workloads in `folder/versions.sqlite` from now on; None for memory only.
+
+    Trees that were begun in memory move into the file. Needs no torch, so an extension may call it at once.
+    """
     global _folder
     _folder = Path(folder).absolute() if folder is not None else None
+    for tree in list(_trees.values()):
+        tree_for(tree.work)
 
 
 def tree_for(work: Workload) -> VersionTree:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.recipe import Recipe
 from workbench.versions.version import Version
-from workbench.workload import Workload
+
+if TYPE_CHECKING:
+    from workbench.workload import Workload
 
 
 def row(version: Version) -> dict[str, Any]:
