@@ -102,7 +102,8 @@ def test_outliers_do_not_move_the_ratio() -> None:
     rounds = Rounds([1.0] * 20 + [50.0], [2.0] * 20 + [2.0])
     found = summary(rounds, "pytorch", 0)
     assert found.speedup == 2.0
-    assert (found.speedup_low, found.speedup_high) == (2.0, 2.0)
+    # the interval never claims more than that preparing a model anew changes one percent
+    assert (found.speedup_low, found.speedup_high) == pytest.approx((1.98, 2.02))
 
 
 def test_threads_are_set_where_the_work_runs_and_restored() -> None:
