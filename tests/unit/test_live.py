@@ -10,7 +10,7 @@ import altair as alt
 import ipywidgets
 import pytest
 
-from workbench.live import bundle, rows
+from workbench.live import bundle, kept, rows
 from workbench.live.board import ChartBoard
 from workbench.live.selections import IntervalSelection, PointSelection, from_front_end
 from workbench.live.still import page, still
@@ -199,10 +199,25 @@ def test_libraries_are_made_in_a_child_and_kept(monkeypatch, tmp_path):
     assert bundle.text() == "kept"
 
 
-def test_home_that_cannot_be_written_is_no_obstacle(monkeypatch, tmp_path):
+def test_home_that_cannot_be_written_is_no_obstacle(tmp_path):
     (tmp_path / "file").write_text("")
-    bundle._keep(tmp_path / "file" / "bundle.js", b"text")
-    assert not (tmp_path / "file" / "bundle.js").exists()
+    assert kept.keep(tmp_path / "file" / "bundle.js", "text") == "text"
+    assert kept.read(tmp_path / "file" / "bundle.js") is None
+
+
+def test_spec_is_made_once_for_the_same_sources(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made = []
+
+    def make():
+        made.append(1)
+        return alt.Chart(alt.NamedData("rows")).mark_point().encode(x="x:Q")
+
+    assert kept.spec("one", make) == kept.spec("one", make)
+    assert len(made) == 1
+    monkeypatch.setattr(kept, "_sources", lambda: "other sources")
+    kept.spec("one", make)
+    assert len(made) == 2
 
 
 def test_scripts_share_one_registry():

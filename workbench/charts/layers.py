@@ -55,7 +55,7 @@ def chart() -> alt.LayerChart:
     x = alt.X("original:Q", title="bytes, claimed", axis=x_axis, scale=alt.Scale(nice=False, domainMin=0))
     pick = alt.selection_point(name="pick", fields=["name"], on="click")
     had = base.mark_bar(fill=theme.ink("line"), fillOpacity=0.45, height=12).encode(x=x, y=y)
-    keeps = base.mark_bar(fill=theme.BLUE, height=12).encode(x=alt.X("kept:Q"), y=y)
+    keeps = base.mark_bar(fill=theme.ink("accent"), height=12).encode(x=alt.X("kept:Q"), y=y)
     text = base.mark_text(align="left", dx=6, baseline="middle").encode(
         x=alt.X("original:Q"), y=y, text="text:N"
     )

@@ -1,9 +1,9 @@
 """One look for every chart: data colours and shapes, and a config whose other colours follow the theme.
 
 Data colours are Okabe and Ito's, which colour-blind people can tell apart, one per family of technique and
-always with a shape as the second cue. Text, lines and background are expressions over four parameters
-(`ink`, `faint`, `line`, `paper`): the live board sets them from JupyterLab's CSS variables, so that a change
-of theme recolours a chart without building it again; without a board they keep the light palette.
+always with a shape as the second cue. Text, lines and background are expressions over five parameters
+(`ink`, `faint`, `line`, `paper`, `accent`): the live board sets them from JupyterLab's CSS variables, so that
+a change of theme recolours a chart without building it again; without a board they keep the light palette.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "several": ("ink", _STAR),
 }
 
-LIGHT = {"ink": "#212121", "faint": "#616161", "line": "#bdbdbd", "paper": "#ffffff"}
-DARK = {"ink": "#f2f2f2", "faint": "#bdbdbd", "line": "#5a5a5a", "paper": "#111111"}
+# `accent` is the colour of a single series: blue is too dark for a dark ground
+LIGHT = {"ink": "#212121", "faint": "#616161", "line": "#bdbdbd", "paper": "#ffffff", "accent": BLUE}
 
 
 def family_of(families: tuple[str, ...]) -> str:

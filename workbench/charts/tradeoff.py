@@ -154,6 +154,7 @@ def _family(channel: type[Any], cue: int) -> Any:
         orient="top",
         direction="horizontal",
         values=in_use,
+        columns=alt.ExprRef("max(2, floor(width / 95))"),
         symbolSize=80,
         symbolOpacity=1,
         offset=2,

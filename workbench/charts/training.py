@@ -58,8 +58,10 @@ def chart() -> alt.LayerChart:
     ]
     layers = [
         labels.frame_layer(alt.Chart(theme.source())).encode(x=x, y=y),
-        base.mark_line(color=theme.SKY, strokeWidth=1, strokeOpacity=0.5).encode(x=x, y=y),
-        base.mark_line(color=theme.BLUE, strokeWidth=2).encode(x=x, y=alt.Y("smooth:Q"), tooltip=tooltip),
+        base.mark_line(color=theme.ink("accent"), strokeWidth=1, strokeOpacity=0.4).encode(x=x, y=y),
+        base.mark_line(color=theme.ink("accent"), strokeWidth=2).encode(
+            x=x, y=alt.Y("smooth:Q"), tooltip=tooltip
+        ),
         labels.hint_layer(alt.Chart(theme.source())),
     ]
     return theme.themed(alt.layer(*layers), "Training loss over epochs, each batch and its mean.", HEIGHT)

@@ -59,11 +59,11 @@ def chart() -> alt.LayerChart:
         labels.frame_layer(named).encode(x=training.epochs(), y=y),
         line.mark_rule(strokeDash=[4, 4]).encode(y=y),
         line.mark_text(**right, fill=theme.ink("faint")).encode(y=y, text="label:N"),
-        base.mark_rule(stroke=theme.BLUE, strokeOpacity=0.5).encode(
+        base.mark_rule(stroke=theme.ink("accent"), strokeOpacity=0.5).encode(
             x=training.epochs(), y=alt.Y("low:Q"), y2="high:Q"
         ),
-        base.mark_line(color=theme.BLUE, strokeWidth=2).encode(x=training.epochs(), y=y),
-        base.mark_point(color=theme.BLUE, filled=True, size=50, opacity=1).encode(
+        base.mark_line(color=theme.ink("accent"), strokeWidth=2).encode(x=training.epochs(), y=y),
+        base.mark_point(color=theme.ink("accent"), filled=True, size=50, opacity=1).encode(
             x=training.epochs(), y=y, tooltip=tooltip
         ),
         labels.hint_layer(named),

@@ -14,6 +14,7 @@ const VARIABLES = {
   line: "--jp-border-color1",
   paper: "--jp-layout-color0",
 };
+const ACCENT = { true: "#0072B2", false: "#56B4E9" }; // by whether the theme is light
 const ERRORS_ONLY = 1; // Vega also warns of what is meant here: layers without rows, a height that follows them
 const CALM_PAUSE = 300; // ms between drawings for people who asked for less motion
 
@@ -127,6 +128,7 @@ class Figure {
     for (const [name, variable] of Object.entries(VARIABLES)) {
       this.view.signal(name, style.getPropertyValue(variable).trim() || FALLBACK[name]);
     }
+    this.view.signal("accent", ACCENT[document.body.dataset.jpThemeLight] ?? ACCENT[true]);
     this.view.runAsync();
   }
 

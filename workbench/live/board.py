@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import ipywidgets
 import traitlets
 
 from workbench.live import bundle, rows, selections
@@ -99,7 +100,7 @@ class ChartBoard(anywidget.AnyWidget):
 
     def place(self, name: str) -> ChartPlace:
         """A widget that shows one chart of this board, to be put anywhere on the page."""
-        return ChartPlace(board=self.board, chart=name)
+        return ChartPlace(owner=self, board=self.board, chart=name)
 
     def _told(
         self, name: str, shown: list[dict[str, Any]], texts: Mapping[str, str] | None
@@ -144,6 +145,8 @@ class ChartPlace(anywidget.AnyWidget):
 
     _esm = _HERE / "place.js"
 
+    # who keeps or closes a place keeps or closes its board too
+    owner = traitlets.Instance(ChartBoard).tag(sync=True, **ipywidgets.widget_serialization)
     board = traitlets.Unicode().tag(sync=True)
     chart = traitlets.Unicode().tag(sync=True)
 

@@ -7,16 +7,16 @@ kept in the user's cache folder.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import tempfile
 import threading
 from importlib.metadata import version
 from pathlib import Path
 
 import anywidget
 import traitlets
+
+from workbench.live import kept
 
 # the page's registry, made by whichever script comes first; board.js and place.js hold the same line
 _SNIPPET = """
@@ -49,9 +49,9 @@ def bring_to_page() -> VegaBundle:
     with _lock:
         if _on_page is None or _on_page.comm is None:
             _on_page = VegaBundle()
-            path = cached_at()
-            if path.exists():
-                _on_page._esm = path.read_text(encoding="utf-8")
+            found = kept.read(cached_at())
+            if found is not None:
+                _on_page._esm = found
             else:
                 threading.Thread(target=_make_and_send, args=(_on_page,), daemon=True).start()
         return _on_page
@@ -66,32 +66,19 @@ def vega_lite_version() -> str:
 
 def cached_at() -> Path:
     """Where the bundle of the installed versions is kept."""
-    folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    name = f"vega-{version('vl-convert-python')}-{version('altair')}-1.js"
-    return Path(folder) / "workbench" / name
+    return kept.place("vega.js", [version("vl-convert-python"), version("altair"), _SNIPPET])
 
 
 def text() -> str:
     """The bundle's JavaScript, about 0.9 MB; from the cache, or made and put there."""
     path = cached_at()
-    if path.exists():
-        return path.read_text(encoding="utf-8")
+    found = kept.read(path)
+    if found is not None:
+        return found
     command = [sys.executable, "-c", _CHILD, _SNIPPET, vega_lite_version()]
     made = subprocess.run(command, check=True, capture_output=True).stdout
-    _keep(path, made)
-    return made.decode("utf-8")
+    return kept.keep(path, made.decode("utf-8"))
 
 
 def _make_and_send(widget: VegaBundle) -> None:
     widget._esm = text()
-
-
-def _keep(path: Path, made: bytes) -> None:
-    """Write under a temporary name and rename, so that two kernels never read half a file."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(made)
-        Path(file.name).replace(path)
-    except OSError:
-        return  # a home that cannot be written: the bundle is made again next time

@@ -1,0 +1,11 @@
+"""Panels: widgets that show what a session knows and call it when a control is moved.
+
+`Workbench(work)` is the studio. `session.py` is what it knows and does, without a widget; the files named
+`*_box.py` show one part of it each.
+"""
+
+from workbench.panels.factorization import Factorization
+from workbench.panels.sharing import Sharing
+from workbench.panels.studio import Workbench
+
+__all__ = ["Factorization", "Sharing", "Workbench"]

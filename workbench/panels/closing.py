@@ -1,0 +1,26 @@
+"""Close a widget with everything below it: closing the root alone frees one of a hundred models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import ipywidgets
+
+
+def close(root: ipywidgets.Widget) -> None:
+    """Close `root`, what it refers to, and their layouts and styles."""
+    for widget in [*_below(root, set())]:
+        ipywidgets.Widget.close(widget)  # not what a class has made of it, which may end up here again
+
+
+def _below(widget: ipywidgets.Widget, seen: set[int]) -> Iterator[ipywidgets.Widget]:
+    """Every widget that `widget` refers to, children first."""
+    if id(widget) in seen:
+        return
+    seen.add(id(widget))
+    for name in widget.keys:
+        value = getattr(widget, name, None)
+        for each in value if isinstance(value, (tuple, list)) else (value,):
+            if isinstance(each, ipywidgets.Widget):
+                yield from _below(each, seen)
+    yield widget

@@ -1,0 +1,169 @@
+"""An option becomes a control: sliders for ranges, lists for choices, text for the rest.
+
+The control shows an option's value and tells what a person made of it; whether that is allowed is decided by
+the option itself.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import ipywidgets
+
+from workbench.options import Option, Reference
+
+_MOST_NOTCHES = 300  # a slider with more whole numbers than pixels cannot be set by hand
+_LABEL = "112px"
+_DECADES = 4  # how far below its default a logarithmic slider reaches where the option has no lower end
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A widget, and how its value and the option's turn into each other."""
+
+    widget: ipywidgets.ValueWidget
+    to_widget: Callable[[Any], Any] = lambda value: value
+    to_option: Callable[[Any], Any] = lambda value: value
+
+
+class Control:
+    """The control of one option.
+
+    Args:
+        changed: `changed(value)` hears of a person's move, as often as the browser tells.
+    """
+
+    def __init__(self, option: Option, value: Any, changed: Callable[[Any], None]) -> None:
+        self.option = option
+        self._changed = changed
+        self._is_showing = False
+        self._made = _make(option, value)
+        self.widget = self._made.widget
+        self.widget.add_class("wb-control")
+        self.widget.observe(self._moved, "value")
+
+    def show(self, value: Any) -> None:
+        """Show a value without telling anybody."""
+        shown = self._made.to_widget(value)
+        if shown == self.widget.value:
+            return
+        self._is_showing = True
+        try:
+            self.widget.value = shown
+        finally:
+            self._is_showing = False
+
+    def _moved(self, change: Any) -> None:
+        if not self._is_showing:
+            self._changed(self._made.to_option(change["new"]))
+
+
+def label(option: Option) -> str:
+    """`learning rate`, or `weights, bits` with its unit."""
+    words = option.name.replace("_", " ")
+    return words if not option.unit or option.unit == words else f"{words}, {option.unit}"
+
+
+def _make(option: Option, value: Any) -> _Made:
+    common = {
+        "description": label(option),
+        "tooltip": f"{option.help} ({option.range})",
+        "style": {"description_width": _LABEL},
+        "layout": ipywidgets.Layout(width="auto"),
+    }
+    if option.optional:
+        return _written(option, value, common)
+    return _MAKERS.get(option.kind, _written)(option, value, common)
+
+
+def _number(option: Option, value: float, common: dict[str, Any]) -> _Made:
+    low = option.low if option.low is not None else option.above
+    if option.log and option.high is not None:
+        return _logarithmic(option, value, common)
+    if low is None or option.high is None or option.step is None:
+        return _Made(ipywidgets.FloatText(value=value, **common))
+    if option.low is None:
+        low += option.step  # `above` itself is not allowed
+    places = max(0, -math.floor(math.log10(option.step) + 1e-9))
+    slider = ipywidgets.FloatSlider(
+        value, min=low, max=option.high, step=option.step, readout_format=f".{places}f", **common
+    )
+    # the browser counts in steps: 0.30000000000000004 is 0.3
+    return _Made(slider, to_option=lambda moved: round(moved, places + 2))
+
+
+def _logarithmic(option: Option, value: float, common: dict[str, Any]) -> _Made:
+    low = option.low or option.default / 10**_DECADES
+    slider = ipywidgets.FloatLogSlider(
+        value,
+        base=10,
+        min=math.log10(low),
+        max=math.log10(option.high),
+        step=0.05,
+        readout_format=".2g",
+        **common,
+    )
+    return _Made(slider, to_option=lambda moved: float(f"{moved:.3g}"))
+
+
+def _whole(option: Option, value: int, common: dict[str, Any]) -> _Made:
+    low, high = option.low, option.high
+    if low is None or high is None or high - low > _MOST_NOTCHES:
+        return _Made(ipywidgets.IntText(value=value, **common))
+    step = int(option.step or 1)
+    return _Made(ipywidgets.IntSlider(value, min=int(low), max=int(high), step=step, **common))
+
+
+def _truth(option: Option, value: bool, common: dict[str, Any]) -> _Made:
+    return _Made(ipywidgets.Checkbox(value=value, indent=True, **common))
+
+
+def _choice(option: Option, value: Any, common: dict[str, Any]) -> _Made:
+    options = [(str(choice), choice) for choice in option.choices or ()]
+    return _Made(ipywidgets.Dropdown(options=options, value=value, **common))
+
+
+def _written(option: Option, value: Any, common: dict[str, Any]) -> _Made:
+    text = ipywidgets.Text(
+        value=_spelt(value), placeholder=_PLACEHOLDERS.get(option.kind, ""), continuous_update=False, **common
+    )
+    return _Made(text, _spelt, lambda typed: _meant(option, typed))
+
+
+def _spelt(value: Any) -> str:
+    """A value as a person types it: names with commas between, nothing for None or an empty mapping."""
+    if value is None or value in ((), {}):
+        return ""
+    if isinstance(value, (tuple, list)):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def _meant(option: Option, typed: str) -> Any:
+    """What a person means by a text; the option itself refuses what it is not."""
+    typed = typed.strip()
+    if not typed:
+        return None if option.optional else type(option.default)() if option.kind != "text" else ""
+    if option.kind == "names":
+        return tuple(name.strip() for name in typed.split(",") if name.strip())
+    if option.kind == "reference" and typed.isidentifier():
+        return typed if not isinstance(option.default, Reference) else Reference(typed)
+    if option.kind == "text":
+        return typed
+    try:
+        return ast.literal_eval(typed)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return typed
+
+
+_MAKERS: dict[str, Callable[[Option, Any, dict[str, Any]], _Made]] = {
+    "float": _number,
+    "int": _whole,
+    "bool": _truth,
+    "choice": _choice,
+}
+_PLACEHOLDERS = {"names": "layer names: conv1, fc2", "layers": "{'fc1': 0.5}"}

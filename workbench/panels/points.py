@@ -1,0 +1,99 @@
+"""Versions, previews and the baseline as the records that charts draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from workbench.charts.layers import Layer
+from workbench.charts.tradeoff import Point
+
+if TYPE_CHECKING:
+    from workbench.measurement.accuracy import Accuracy
+    from workbench.measurement.compute import LayerRecord
+    from workbench.panels.figures import Known
+    from workbench.preview import Preview
+    from workbench.recipe import Recipe
+    from workbench.versions import Version
+
+ORIGINAL, PREVIEW = "original", "preview"
+
+
+def of_baseline(known: Known, runtime: str, versions: Sequence[Version]) -> Point:
+    """The pinned square."""
+    timed = [
+        v.report.latency[runtime].baseline_ms for v in versions if v.report and runtime in v.report.latency
+    ]
+    latency = known.median_ms(runtime) or (timed[-1] if timed else None)
+    return Point(
+        ORIGINAL, "baseline", "baseline", (), *_interval(known.accuracy), size=known.stored, latency=latency
+    )
+
+
+def of_preview(preview: Preview) -> Point:
+    """The hollow mark."""
+    return Point(
+        PREVIEW,
+        "≈ before training" if preview.is_before_training else "≈ preview",
+        "preview",
+        _families(preview.previewed),
+        *_interval(preview.accuracy),
+        size=preview.estimated_bytes,
+        recipe=str(preview.previewed),
+    )
+
+
+def of_version(version: Version, runtime: str, is_selected: bool) -> Point:
+    """A solid mark."""
+    report = version.report
+    latency = report.latency.get(runtime) if report else None
+    return Point(
+        version.id,
+        version.name,
+        "version",
+        _families(version.recipe),
+        *_interval(report.accuracy if report else None),
+        size=version.packed_bytes,
+        latency=latency.median_ms if latency else None,
+        recipe=str(version.recipe),
+        is_selected=is_selected,
+    )
+
+
+def layers(original: Iterable[LayerRecord], now: Iterable[LayerRecord]) -> list[Layer]:
+    """What each layer keeps beside what it had; layers that a step made had nothing."""
+    had = {record.name: record.claimed_bytes for record in original}
+    return [
+        Layer(
+            name=record.name,
+            kind=record.kind,
+            original_bytes=had.get(record.name, 0),
+            kept_bytes=record.claimed_bytes,
+            parameters=record.parameters,
+            nonzero=record.nonzero,
+            bits=record.bits,
+            shape=record.shape,
+        )
+        for record in now
+    ]
+
+
+def curve(histories: Iterable[Iterable[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """The training records of several steps as one, epochs counted on from step to step."""
+    joined: list[dict[str, Any]] = []
+    passed = 0.0
+    for history in histories:
+        records = [record for record in history if "epoch" in record]
+        joined += [{**record, "epoch": record["epoch"] + passed} for record in records]
+        passed += max((record["epoch"] for record in records), default=0.0)
+    return joined
+
+
+def _families(recipe: Recipe) -> tuple[str, ...]:
+    return tuple(step.family for step in recipe)
+
+
+def _interval(accuracy: Accuracy | None) -> tuple[float | None, float | None, float | None, int | None]:
+    if accuracy is None:
+        return None, None, None, None
+    return accuracy.value, accuracy.low, accuracy.high, accuracy.n

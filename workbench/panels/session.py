@@ -1,0 +1,315 @@
+"""What a panel knows and does, without a widget: steps, previews, runs, versions. Tests drive this.
+
+Every method may be called from any thread. What a person did wrong becomes `error`, one line, and the last
+good state stays. Observers are told the name of what changed (`TOPICS`), in the thread that changed it, and
+read the rest here.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import WorkbenchError
+from workbench.job import Job
+from workbench.measurement import units
+from workbench.panels import points, saving
+from workbench.panels.estimates import Estimates
+from workbench.panels.runs import Runs
+from workbench.panels.steps import Draft
+from workbench.panels.undo import Moment, Moments
+from workbench.recipe import Recipe
+from workbench.technique import find, techniques
+
+if TYPE_CHECKING:
+    from workbench.versions import Version, VersionTree
+    from workbench.workload import Workload
+
+TOPICS = ("recipe", "figures", "layers", "training", "job", "versions", "status")
+
+
+class Session:
+    """One panel's state over one workload.
+
+    Args:
+        recipe: where the controls begin; the last version's, or one step, where it is not given.
+        tree: where versions are kept; the workload's own where it is not given.
+        names: what bare names in a recipe stand for; the notebook's variables where it is not given.
+    """
+
+    def __init__(
+        self,
+        work: Workload,
+        recipe: Recipe | str | None = None,
+        *,
+        tree: VersionTree | None = None,
+        names: Mapping[str, Any] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        from workbench.versions import tree_for
+
+        self.work = work
+        self.tree = tree if tree is not None else tree_for(work)
+        self.runtime = "pytorch"
+        self.status = ""
+        self.error = ""
+        self.estimates = Estimates(work, self._tell, self.fail)
+        self.runs = Runs(work, self.tree, self._job_told)
+        self._inside: Collection[str] | None = None
+        self._names = names
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._observers: list[Callable[[str], None]] = []
+        self._moments = Moments(Moment(Draft.of(self._first(recipe)), self._head_id()))
+        self._leave_tree = self.tree.observe(self._versions_changed)
+
+    def open(self) -> Session:
+        """Begin: look at the baseline, and preview the recipe."""
+        self.estimates.learn_the_baseline()
+        self._estimate()
+        return self
+
+    def close(self) -> None:
+        """Let go of the tree, end the previews and stop a run."""
+        self._leave_tree()
+        self._observers.clear()
+        self.estimates.worker.close()
+        self.runs.stop()
+
+    def observe(self, observer: Callable[[str], None]) -> None:
+        """Call `observer(topic)` after every change."""
+        self._observers.append(observer)
+
+    def wait(self, timeout: float = 60.0) -> None:
+        """Wait until the run, the preview and what is learned in between are done.
+
+        Raises:
+            TimeoutError: they are not after `timeout` seconds.
+        """
+        self.runs.wait(timeout)
+        self.estimates.worker.wait(timeout)
+
+    @property
+    def draft(self) -> Draft:
+        """The steps as the controls show them."""
+        return self._moments.now.draft
+
+    @property
+    def recipe(self) -> Recipe:
+        """The steps that are switched on."""
+        return self.draft.recipe
+
+    @property
+    def version(self) -> Version | None:
+        """The version the controls spell: the one worked from, as long as nothing was moved since."""
+        head = self.tree.head
+        return head if head is not None and head.recipe == self.recipe else None
+
+    @property
+    def listed(self) -> list[Version]:
+        """The versions a list shows, oldest first: all, or those a rectangle was drawn around."""
+        inside = self._inside
+        return [each for each in self.tree.versions if inside is None or each.id in inside]
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is going on."""
+        return self.runs.is_running
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a move to take back."""
+        return bool(self._moments.before)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a move to do again."""
+        return bool(self._moments.after)
+
+    @property
+    def training(self) -> tuple[Recipe, list[dict[str, Any]]]:
+        """The training records of the run that goes on, else of the version that is shown; and its recipe."""
+        if self.is_running and self.runs.recipe is not None:
+            return self.runs.recipe, self.runs.records
+        if (version := self.version) is not None:
+            return version.recipe, points.curve(stage.history for stage in version.stages)
+        return self.recipe, []
+
+    def add(self, name: str) -> None:
+        """Add a step of a technique, with its defaults."""
+        self._try(lambda: self._edit(self.draft.with_added(find(name)())))
+
+    def remove(self, id: int) -> None:
+        """Take a step away."""
+        self._edit(self.draft.without(id))
+
+    def move(self, id: int, by: int) -> None:
+        """Move a step down (`by` above 0) or up."""
+        self._edit(self.draft.moved(id, by))
+
+    def switch(self, id: int, is_on: bool) -> None:
+        """Switch a step on or off."""
+        self._edit(self.draft.switched(id, is_on))
+
+    def change(self, id: int, name: str, value: Any) -> None:
+        """Set an option of a step; a value that is refused becomes the error, and the old one stays."""
+        self._try(lambda: self._edit(self.draft.changed(id, **{name: value}), mark=(id, name)))
+
+    def write(self, recipe: Recipe | str) -> None:
+        """Set the steps to a recipe, or its text."""
+        self._try(lambda: self._edit(self.draft.rewritten(Recipe.of(recipe))))
+
+    def undo(self) -> None:
+        """Take the last move back, in the controls and in the versions."""
+        self._return_to(self._moments.undone())
+
+    def redo(self) -> None:
+        """Do the move that was taken back again."""
+        self._return_to(self._moments.redone())
+
+    def select(self, which: Version | str | None) -> None:
+        """Work from a version (None is the original): its recipe goes into the controls."""
+        self._try(lambda: self._select(which))
+
+    def run(self, seed: int = 0) -> None:
+        """Begin to make a version of the recipe, in a thread of its own."""
+        self._try(lambda: self.runs.start(self.recipe, self._variables(), seed))
+
+    def stop(self) -> None:
+        """Ask the run to end at its next step; what it has so far is measured and kept."""
+        self.runs.stop()
+
+    def save(self, name: str = "") -> None:
+        """Write the version that is shown to a file; the suffix says how (`.safetensors`, `.onnx`)."""
+        self._try(lambda: self._save(name))
+
+    def narrow(self, ids: Collection[str] | None) -> None:
+        """List only these versions; all with None."""
+        self._inside = ids
+        self._tell("versions")
+
+    def choose_runtime(self, runtime: str) -> None:
+        """Show latency on another runtime."""
+        self.runtime = runtime
+        self._tell("figures")
+
+    def fail(self, error: BaseException) -> None:
+        """Show what went wrong, in one line."""
+        first_line = str(error).split("\n")[0]
+        self.error = (
+            first_line if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {first_line}"
+        )
+        self._tell("status")
+
+    def _first(self, recipe: Recipe | str | None) -> Recipe:
+        if recipe is not None:
+            return Recipe.of(recipe)
+        if self.tree.head is not None:
+            return self.tree.head.recipe
+        first = next(iter(techniques().values()))
+        return Recipe((first(),))
+
+    def _head_id(self) -> str | None:
+        return self.tree.head.id if self.tree.head is not None else None
+
+    def _variables(self) -> Mapping[str, Any]:
+        return self._names if self._names is not None else vars(sys.modules["__main__"])
+
+    def _try(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except (WorkbenchError, OSError) as error:
+            self.fail(error)
+            self._tell("recipe")  # the control that was refused goes back to what holds
+
+    def _edit(self, draft: Draft, mark: Hashable = None) -> None:
+        with self._lock:
+            is_same = draft == self.draft
+            self._moments = self._moments.then(Moment(draft, self._head_id()), mark, self._clock())
+        if not is_same:
+            self._recipe_changed()
+
+    def _select(self, which: Version | str | None) -> None:
+        version = self.tree.get(which) if which is not None else None
+        draft = self.draft.rewritten(version.recipe) if version is not None else self.draft
+        with self._lock:
+            self._moments = self._moments.then(Moment(draft, version.id if version else None))
+        self.tree.select(version)
+        self._recipe_changed()
+
+    def _return_to(self, moments: Moments) -> None:
+        with self._lock:
+            self._moments = moments
+        head = moments.now.head
+        if head != self._head_id() and (head is None or head in self.tree):
+            self.tree.select(head)
+        self._recipe_changed()
+
+    def _recipe_changed(self) -> None:
+        self._estimate()
+        self._say("")
+        for topic in ("recipe", "versions"):
+            self._tell(topic)
+        if self.version is not None:  # else the preview tells, as soon as there is one
+            for topic in ("figures", "layers"):
+                self._tell(topic)
+        self._tell("training")
+
+    def _estimate(self) -> None:
+        """Preview the recipe, unless it has been measured."""
+        if (version := self.version) is not None:
+            self.estimates.look_at(version)
+        else:
+            self.estimates.ask(self.recipe, self._variables())
+
+    def _job_told(self, job: Job[Version]) -> None:
+        self.estimates.worker.pause(job.is_running)
+        if job.is_running:
+            self._say("stopping: what there is so far is kept" if job.state == "stopping" else "")
+        elif job.error is not None:
+            self.fail(job.error)
+        elif job.result is None:
+            self._say("stopped before there was anything to keep")
+        else:
+            early = ", stopped before the recipe's end" if job.result.is_stopped else ""
+            size = units.size(job.result.packed_bytes)
+            self._say(f"{job.result.name}: {size}, made in {units.seconds(job.elapsed)}{early}")
+        self._tell("job")
+        self._tell("training")
+
+    def _versions_changed(self, tree: VersionTree) -> None:
+        """The tree was changed, by a run here or by anyone else; a new head is a moment to return to."""
+        with self._lock:
+            if self._head_id() != self._moments.now.head:
+                self._moments = self._moments.then(Moment(self.draft, self._head_id()))
+        if self.version is not None:
+            self._estimate()
+        for topic in ("versions", "figures", "layers", "training"):
+            self._tell(topic)
+
+    def _save(self, name: str) -> None:
+        version = self.version or self.tree.head
+        if version is None:
+            raise WorkbenchError("there is no version to save yet; press Run first")
+        path = saving.target(name, version)
+        if path.suffix.lower() == saving.PACKED:
+            self._say(saving.write(version, path))
+            return
+        self._say(f"writing {path.name}")  # an export takes seconds
+        self.estimates.worker.later(lambda: self._writing(version, path))
+
+    def _writing(self, version: Version, path: Path) -> Iterator[None]:
+        yield
+        self._say(saving.write(version, path))
+
+    def _say(self, status: str) -> None:
+        self.status, self.error = status, ""
+        self._tell("status")
+
+    def _tell(self, topic: str) -> None:
+        for observer in list(self._observers):
+            observer(topic)

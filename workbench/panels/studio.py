@@ -1,0 +1,165 @@
+"""The studio: everything about compressing one workload by hand, in one widget."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from workbench.panels import open_panels
+from workbench.panels.charts_box import ChartsBox
+from workbench.panels.closing import close
+from workbench.panels.recipe_box import RecipeBox
+from workbench.panels.run_box import RunBox
+from workbench.panels.session import Session
+from workbench.panels.strip_box import StripBox
+from workbench.panels.versions_box import VersionsBox
+from workbench.recipe import Recipe
+
+if TYPE_CHECKING:
+    from workbench.preview import Preview
+    from workbench.versions import Version, VersionTree
+    from workbench.workload import Workload
+
+_STYLE = Path(__file__).parent / "style.css"
+
+
+class Workbench(ipywidgets.VBox):
+    """A panel over a workload: move a slider and watch accuracy, size and speed; press Run to keep it.
+
+    >>> panel = Workbench(work)                               # doctest: +SKIP
+    >>> panel.recipe = "PruneWeights(sparsity=0.9)"           # moves the sliders
+    >>> panel.run(); panel.wait(); panel.selected             # the version that was made
+
+    Args:
+        recipe: where the controls begin; the last version's where it is not given.
+        tree: where versions are kept; the workload's own where it is not given.
+        names: what bare names in a recipe stand for; the notebook's variables where it is not given.
+
+    Attributes:
+        session: what the panel knows and does, without widgets.
+        board: the widget that owns the charts.
+    """
+
+    def __init__(
+        self,
+        work: Workload,
+        recipe: Recipe | str | None = None,
+        *,
+        tree: VersionTree | None = None,
+        names: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._drawing = threading.RLock()
+        self._is_closed = False
+        self.session = Session(work, recipe, tree=tree, names=names)
+        versions = VersionsBox(self.session)
+        charts = ChartsBox(self.session, versions.widget)
+        steps, strip, runs = RecipeBox(self.session), StripBox(self.session), RunBox(self.session)
+        self.board = charts.board
+        self._views = (strip, steps, runs, charts, versions)
+        left = ipywidgets.VBox([steps.widget, runs.widget])
+        left.add_class("wb-side")
+        body = ipywidgets.Box([left, charts.widget])
+        body.add_class("wb-body")
+        style = ipywidgets.HTML(f"<style>{_STYLE.read_text(encoding='utf-8')}</style>")
+        style.layout.display = "none"
+        super().__init__([style, strip.widget, body])
+        self.add_class("wb-workbench")
+        self.session.observe(self._changed)
+        open_panels.opened(self)
+        self.session.open()
+
+    @property
+    def work(self) -> Workload:
+        """The workload."""
+        return self.session.work
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of the controls; set it (or its text) to move them."""
+        return self.session.recipe
+
+    @recipe.setter
+    def recipe(self, recipe: Recipe | str) -> None:
+        self.session.write(recipe)
+
+    @property
+    def preview(self) -> Preview | None:
+        """The estimate of the recipe; None until there is one."""
+        return self.session.estimates.preview
+
+    @property
+    def versions(self) -> list[Version]:
+        """All versions, oldest first."""
+        return self.session.tree.versions
+
+    @property
+    def selected(self) -> Version | None:
+        """The version worked from, None for the original; set it (or its name) to select one."""
+        return self.session.tree.head
+
+    @selected.setter
+    def selected(self, which: Version | str | None) -> None:
+        self.session.select(which)
+
+    @property
+    def status(self) -> str:
+        """What the panel says."""
+        return self.session.status
+
+    @property
+    def error(self) -> str:
+        """What went wrong last, in one line; empty where nothing did."""
+        return self.session.error
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is going on."""
+        return self.session.is_running
+
+    def run(self, seed: int = 0) -> None:
+        """What the Run button does."""
+        self.session.run(seed)
+
+    def stop(self) -> None:
+        """What the Stop button does."""
+        self.session.stop()
+
+    def wait(self, timeout: float = 60.0) -> None:
+        """Wait until the run and the preview are done.
+
+        Raises:
+            TimeoutError: they are not after `timeout` seconds.
+        """
+        self.session.wait(timeout)
+
+    def close(self) -> None:
+        """Stop what runs and free every widget of the panel."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.session.close()
+        open_panels.closed(self)
+        with self._drawing:
+            close(self)
+
+    def _changed(self, topic: str) -> None:
+        """Let the views that show this topic show it; one thread at a time draws."""
+        with self._drawing:
+            for view in self._views:
+                if topic in view.topics and not self._is_closed:
+                    self._refresh(view)
+
+    def _refresh(self, view: Any) -> None:
+        """Draw one view; what goes wrong there is shown, and keeps neither the others nor the work."""
+        try:
+            view.refresh()
+        except Exception as error:
+            if not isinstance(view, RunBox):  # it shows the errors
+                self.session.fail(error)
+
+    def __repr__(self) -> str:
+        return f"<Workbench of {self.work.name}>"
