@@ -14,8 +14,9 @@ from workbench.constraints import Mask
 from workbench.errors import WorkbenchError
 from workbench.job import finish
 from workbench.lowrank.thin import replaced
+from workbench.recipe import Recipe
 from workbench.structure import difference, rebuild
-from workbench.technique import Context, prepared
+from workbench.technique import Context, prepared, short_flags
 from workbench.techniques.factorize import Factorize
 from workbench.techniques.fine_tune import FineTune
 from workbench.techniques.prune_weights import PruneWeights
@@ -217,3 +218,17 @@ def test_replacing_keeps_copies_apart():
     model = nn.Sequential(nn.Linear(4, 4))
     twin = replaced(model, {"0": nn.Sequential(nn.Linear(4, 1), nn.Linear(1, 4))})
     assert type(copy.deepcopy(twin)[0]) is nn.Sequential and type(model[0]) is nn.Linear
+
+
+def test_recipes_spell_it_as_they_are_read():
+    for text in (
+        "Factorize(ratio=0.25)",
+        "Factorize(ratio=0.25, method='tucker')",
+        "Factorize(ratio=0.9, by='energy', ranks={'fc1': 20}, keep=('conv1',))",
+    ):
+        recipe = Recipe.parse(text)
+        assert str(recipe) == text and Recipe.from_json(recipe.to_json()) == recipe
+    assert Recipe.parse("Factorize(method='tucker', ratio=0.25)") == Recipe.parse(
+        "Factorize(0.25, method='tucker')"
+    )
+    assert short_flags()["--rank"] is Factorize
