@@ -129,10 +129,13 @@ def describe(config: Any) -> tuple[Option, ...]:
     cls = config if isinstance(config, type) else type(config)
     hints = typing.get_type_hints(cls)
     return tuple(
-        _described(field, hints[field.name])
-        for field in dataclasses.fields(cls)
-        if _DESCRIPTION in field.metadata
+        _described(field, hints[field.name]) for field in dataclasses.fields(cls) if is_described(field)
     )
+
+
+def is_described(field: dataclasses.Field[Any]) -> bool:
+    """Whether a field of a config was declared with `option(...)`."""
+    return _DESCRIPTION in field.metadata
 
 
 def check_all(config: Any) -> None:

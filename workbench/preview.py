@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.candidate import Candidate
 from workbench.job import finish
+from workbench.randomness import step_seed
 from workbench.recipe import Recipe
 from workbench.technique import Context, Technique, prepared
 
@@ -99,7 +100,7 @@ class Previewer:
         done = next((n for n in range(len(steps), 0, -1) if self._key(steps[:n], seed) in self._prefixes), 0)
         candidate = self._recall(self._key(steps[:done], seed)) if done else self.start
         for index in range(done, len(steps)):
-            context = Context(self.work, seed=seed * 1_009 + index, names=names or {}, is_preview=True)
+            context = Context(self.work, seed=step_seed(seed, index), names=names or {}, is_preview=True)
             step = steps[index]
             candidate = finish(step.apply(candidate, context, prepared(step, candidate, context)))
             self._keep(self._key(steps[: index + 1], seed), candidate)

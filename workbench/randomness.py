@@ -85,3 +85,8 @@ def whole_seed(seed: Any) -> int:
     if isinstance(seed, bool) or not isinstance(seed, Integral):
         raise OptionError(f"seed must be a whole number, got {shown(seed)}")
     return int(seed) % 2**63
+
+
+def step_seed(seed: int, index: int) -> int:
+    """The seed of one step of a recipe, small enough to be multiplied again."""
+    return (seed * 1_009 + index) % 2**31

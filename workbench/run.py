@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Generator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import RecipeError
+from workbench.errors import RecipeError, StorageError, VersionError, WorkloadError, shown
 from workbench.job import Job, Progress, Steps, Stopped, forward
+from workbench.options import Reference, describe
+from workbench.randomness import step_seed, whole_seed
 from workbench.recipe import Recipe
+from workbench.stages import Stage, stage_of
 from workbench.technique import Context, Technique, prepared
 
 if TYPE_CHECKING:
@@ -18,30 +22,6 @@ if TYPE_CHECKING:
     from workbench.workload import Workload
 
 _LONG = 10.0  # a training epoch or the measurement, against 1 for a step that does not train
-
-
-@dataclass(frozen=True)
-class Stage:
-    """What one step of a recipe did."""
-
-    step: str
-    seconds: float
-    summary: str
-    parameters: int
-    nonzero: int
-    claimed_bytes: int
-    history: tuple[Mapping[str, Any], ...] = ()
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """The stage as plain data, for JSON."""
-        return {**asdict(self), "history": [dict(each) for each in self.history], "notes": list(self.notes)}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Stage:
-        """The stage `to_dict` wrote."""
-        history = tuple(dict(each) for each in data["history"])
-        return cls(**{**data, "history": history, "notes": tuple(data.get("notes", ()))})
 
 
 @dataclass
@@ -81,7 +61,7 @@ def compress(
 
 def job(work: Workload, recipe: Recipe | Technique | str, seed: int = 0, **options: Any) -> Job[Version]:
     """The same as a `Job`, to start in a worker thread, watch and stop; options as for `compress`."""
-    recipe = Recipe.of(recipe)
+    recipe, seed = Recipe.of(recipe), whole_seed(seed)
     return Job(lambda: compressing(work, recipe, seed, **options), seed=seed, threads=work.threads)
 
 
@@ -96,14 +76,12 @@ def compressing(
     name: str | None = None,
 ) -> Steps[Version]:
     """The generator behind `compress`; stopped, it measures and keeps what the steps so far have made."""
-    if not len(recipe):
-        raise RecipeError("the recipe is empty; add a step, like PruneWeights(sparsity=0.9)")
-    work.check_unchanged()
-    trail = _Trail(parent.candidate if parent is not None else work.candidate())
+    _check(work, recipe, names or {})
+    trail = _Trail(_start(work, parent))
     weights = [_weight(step) for step in recipe]
     total = sum(weights) + _LONG
     for index, step in enumerate(recipe):
-        context = Context(work, seed=seed * 1_009 + index, names=names or {})
+        context = Context(work, seed=step_seed(seed, index), names=names or {})
         before = f"step {index + 1} of {len(recipe)}, {type(step).__name__}"
         yield from _scaled(
             _stage(trail, step, context), before, sum(weights[:index]) / total, weights[index] / total
@@ -114,19 +92,61 @@ def compressing(
     return (yield from _scaled(make, "measuring", sum(weights) / total, _LONG / total))
 
 
+def _check(work: Workload, recipe: Recipe, names: Mapping[str, Any]) -> None:
+    """Say what would end the run before anything long begins.
+
+    Raises:
+        RecipeError: the recipe is empty, or names what is not defined.
+        WorkloadError: a step trains and there are no data to train on, or the model has changed.
+    """
+    if not len(recipe):
+        raise RecipeError("the recipe is empty; add a step, like PruneWeights(sparsity=0.9)")
+    for step in recipe:
+        if step.trains and work.train is None:
+            try:
+                work.split("train")
+            except WorkloadError as error:
+                raise WorkloadError(f"{type(step).__name__} trains, but {error}") from None
+        for each in describe(step):
+            if isinstance(value := getattr(step, each.name), Reference):
+                Context(work, names=names).resolve(value)
+    work.check_unchanged()
+
+
+def _start(work: Workload, parent: Version | None) -> Candidate:
+    """The candidate to go on from.
+
+    Raises:
+        VersionError: the parent is no version, or was made from another model.
+    """
+    from workbench.storage import unpack
+    from workbench.versions import Version
+
+    if parent is None:
+        return work.candidate()
+    if not isinstance(parent, Version):
+        raise VersionError(f"parent must be a version, got {shown(parent)}; tree.get('v1') finds one by name")
+    if parent.fingerprint == work.fingerprint:
+        return parent.candidate
+    try:
+        return unpack(parent.packed, work.baseline).candidate  # a loaded one, or of other data
+    except StorageError as error:
+        raise VersionError(f"{parent.name or 'the parent'} was made from another model: {error}") from error
+
+
 def _stage(trail: _Trail, step: Technique, context: Context) -> Steps[None]:
     """Apply one step to the trail's candidate and record what it did."""
     started = time.perf_counter()
     history: list[Mapping[str, Any]] = []
-    yield Progress(0, 1, "preparing")
-    steps = step.apply(trail.candidate, context, prepared(step, trail.candidate, context))
     try:
+        yield Progress(0, 1, "preparing")
+        steps = step.apply(trail.candidate, context, prepared(step, trail.candidate, context))
         candidate, was_stopped = yield from forward(_recording(steps, history))
     except Stopped:  # nothing to keep of this step
         trail.is_stopped = True
         return
     trail.is_stopped = was_stopped
-    trail.stages.append(_record(step, trail.candidate, candidate, time.perf_counter() - started, history))
+    trail.stages.append(stage_of(step, trail.candidate, candidate, time.perf_counter() - started, history))
     trail.candidate = replace(candidate, notes=())  # said by this stage; the next one speaks for itself
 
 
@@ -139,21 +159,6 @@ def _recording(steps: Steps[Any], history: list[Mapping[str, Any]]) -> Steps[Any
         return progress
 
     return (yield from _mapped(steps, kept))
-
-
-def _record(
-    step: Technique, before: Candidate, after: Candidate, seconds: float, history: list[Mapping[str, Any]]
-) -> Stage:
-    from workbench.measurement.compute import nonzero, parameters
-    from workbench.measurement.size import claimed_bytes
-
-    count, kept = parameters(after.model), nonzero(after.model)
-    old, new = claimed_bytes(before), claimed_bytes(after)
-    zeros = 1 - kept / max(count, 1)
-    summary = (
-        f"{count:,} parameters, {zeros:.1%} zeros, claimed {new:,} bytes ({old / max(new, 1):.1f}× smaller)"
-    )
-    return Stage(str(step), seconds, summary, count, kept, new, _thinned(history), after.notes)
 
 
 def _version(
@@ -172,7 +177,8 @@ def _version(
 
     if not trail.stages:
         raise Stopped("stopped before the first step was done; nothing was made")
-    yield Progress(0, 1, "packing")
+    with suppress(Stopped):  # all is made by now: it is packed and measured whoever asks to stop
+        yield Progress(0, 1, "packing")
     packed = pack(trail.candidate, recipe=recipe, original=work.baseline, seed=seed)
     report = yield from measuring(work, trail.candidate, stored=len(packed))
     version = Version.new(
@@ -220,14 +226,3 @@ def _mapped(steps: Steps[Any], change: Any) -> Generator[Progress, None, Any]:
 
 def _weight(step: Technique) -> float:
     return _LONG * getattr(step, "epochs", 1) if step.trains else 1.0
-
-
-def _thinned(history: list[Mapping[str, Any]], most: int = 400) -> tuple[Mapping[str, Any], ...]:
-    """At most about `most` records, evenly, with every one that holds a validation figure."""
-    stride = max(1, len(history) // most)
-    kept: Iterator[Mapping[str, Any]] = (
-        each
-        for index, each in enumerate(history)
-        if index % stride == 0 or any(key.startswith("validation") for key in each)
-    )
-    return tuple(kept)

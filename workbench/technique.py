@@ -18,7 +18,7 @@ from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from workbench.errors import RecipeError, listed, nearest, shown
-from workbench.options import Reference, check_all, describe, option
+from workbench.options import Reference, check_all, describe, is_described, option
 
 if TYPE_CHECKING:
     from workbench.candidate import Candidate
@@ -81,6 +81,11 @@ class Technique:
             raise TypeError(f"{cls.__name__}: family must be one of {listed(FAMILIES)}, got {family!r}")
         cls.family, cls.flag, cls.trains, cls.prepared_by = family, flag, trains, prepared_by
         dataclasses.dataclass(frozen=True, repr=False)(cls)
+        for each in dataclasses.fields(cls):  # type: ignore[arg-type]
+            if not is_described(each):
+                raise TypeError(
+                    f"{cls.__name__}.{each.name} must be declared: {each.name}: type = option(...)"
+                )
         cls.__hash__ = Technique._hash  # type: ignore[method-assign]  # the generated one fails on mappings
         _first_by_position(cls)
 

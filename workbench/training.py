@@ -148,7 +148,7 @@ class _Learner:
             value = loss(outputs, inputs, targets) if loss else self.work.loss(outputs, targets)
             if not bool(torch.isfinite(value)):
                 raise WorkbenchError(
-                    f"training stopped: the loss is {float(value.detach())}; a smaller learning_rate usually helps"
+                    f"training stopped: the loss is {value.item()}; a smaller learning_rate usually helps"
                 )
             value.backward()
         optimizer.step()

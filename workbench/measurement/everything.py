@@ -64,8 +64,8 @@ def measuring(
     if batch < 1 or threads < 1:
         raise WorkbenchError(f"batch and threads must be at least 1, got {batch} and {threads}")
     chosen = [find(each) for each in runtimes]
-    yield Progress(0, 1, "measuring")
     run = _Run(work, subject(work, model), is_baseline=model is None)
+    yield from run.announce(0.0, "measuring")
     run.notes.extend(work.notes)
     yield from run.judge(split)
     for index, runtime in enumerate(chosen):
@@ -90,10 +90,20 @@ class _Run:
         self._latency: dict[str, Latency] = {}
         self._bits = _narrowest(candidate)
 
+    def announce(self, done: float, message: str) -> Steps[None]:
+        """Say what comes next; a stop that comes now is remembered."""
+        try:
+            yield Progress(done, 1, message)
+        except Stopped:
+            self.is_stopped = True
+
     def judge(self, split: str) -> Steps[None]:
         """Evaluate the model and, where it has not been done, the baseline on the same samples."""
         if getattr(self.work, split, None) is None:
             self.notes.append(f"no accuracy: this workload has no {split} data")
+            return
+        if self.is_stopped:
+            self.notes.append("stopped: no accuracy")
             return
         self._baseline = yield from self._part(
             evaluating_baseline(self.work, split), "baseline", 0.0, 0.1 if self.is_baseline else 0.2
@@ -118,7 +128,10 @@ class _Run:
             note = "no latency, MACs or memory: give an input, Workload(net, example=...) or input_shape=..."
             self.notes.extend([note] if note not in self.notes else [])
             return
-        yield Progress(start, 1, f"preparing {runtime.title}")
+        yield from self.announce(start, f"preparing {runtime.title}")
+        if self.is_stopped:
+            self.notes.append(f"stopped: no latency on {runtime.title}")
+            return
         example = _repeated(self.work.example, batch)
         try:
             baseline = self._known.on(runtime, example, batch, threads)
