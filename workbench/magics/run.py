@@ -110,7 +110,7 @@ def _check_trainable(recipe: Recipe, subject: Subject, session: Session) -> None
     from workbench.magics.offers import offer
 
     flags = offer(session.names, subject.work)
-    if "--train" not in flags:  # what is there is named like validation or test data: those are not to train on
+    if "--train" not in flags:  # validation and test data are not to train on
         flags = "--train NAME, the variable that holds training data"
     raise CompressError(f"{type(step).__name__} needs data to train on; add: {flags}")
 
