@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from workbench.lowrank import multiplied
+from workbench.lowrank import multiplied, statistics
 from workbench.lowrank.prepared import prepare
 from workbench.lowrank.statistics import patches
 from workbench.lowrank.thin import thin
@@ -108,3 +108,10 @@ def test_another_seed_sees_other_samples_and_the_same_seed_the_same():
         return found.splits["svd"].factors((3,)).weights[1]
 
     assert torch.equal(basis(1), basis(1)) and not torch.equal(basis(1), basis(2))
+
+
+def test_a_layer_too_wide_to_watch_is_split_by_its_weight(monkeypatch):
+    monkeypatch.setattr(statistics, "WIDEST_OUTPUT", 8)
+    torch.manual_seed(0)
+    work = workload(nn.Linear(12, 9), (12,), 0)
+    assert error(work, "outputs", "svd", 0.5) == error(work, "weights", "svd", 0.5)

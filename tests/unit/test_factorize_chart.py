@@ -43,6 +43,11 @@ def test_the_summary_says_what_is_drawn():
     assert told == "Spectrum of conv2, out channels: rank 2 of 4 keeps 75.0 %. Larger above 3."
 
 
+def test_a_limit_below_every_rank_or_beyond_all_is_said_so():
+    told = spectrum.summary(Spectrum("fc1", HALVING, 2, larger_above=4, slower_above=0))
+    assert told.endswith("keeps 75.0 %. Slower at every rank.")
+
+
 def test_nothing_to_show_is_a_hint():
     assert [row["kind"] for row in spectrum.rows(None)] == ["hint"]
     assert spectrum.summary(None).startswith("This model has no layer")

@@ -181,6 +181,20 @@ def test_slower_layers_stay_whole_where_only_faster_ones_are_wanted(prepared):
     assert len(chosen) == 1 and sum("slower as measured here" in each.reason for each in whole) == 2
 
 
+def test_timing_needs_an_example():
+    with pytest.raises(OptionError, match="where='faster' needs an example input"):
+        choose(prepare(net(), None), Factorize(where="faster").rule())
+
+
+def test_only_layers_measured_to_be_faster_are_split_where_asked():
+    """A 2,048-wide layer at rank 20 multiplies 50 times less: faster anywhere. A tiny one is not."""
+    model = nn.Sequential(nn.Linear(2048, 2048), nn.Linear(2048, 8), nn.Linear(8, 8))
+    work = Workload(model, input_shape=(2048,))
+    chosen, whole = choose(prepare(work.baseline, work), Factorize(0.01, where="faster", worth=0).rule())
+    assert "0" in [each.name for each in chosen] and "2" in [each.name for each in whole]
+    assert any("slower as measured here" in each.reason for each in whole)
+
+
 def test_a_layer_is_timed_once_and_predicted_between_the_ranks():
     work = Workload(nn.Sequential(nn.Linear(64, 64)), input_shape=(64,))
     (each,) = prepare(work.baseline, work).layers

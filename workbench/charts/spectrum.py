@@ -86,7 +86,7 @@ def summary(spectrum: Spectrum | None) -> str:
         )
     for line in _lines(spectrum, full):
         if line["line"] != "rank":
-            told += f" {line['label'].capitalize()} {line['rank']:.0f}."
+            told += f" {line['label'].capitalize()}{'' if line['rank'] == 0 else ' ' + str(line['rank'])}."
     return told
 
 
@@ -112,7 +112,9 @@ def chart() -> alt.LayerChart:
     dots = ranks.mark_point(color=theme.GREEN, filled=True, size=14, opacity=1).encode(
         x=x, y=y, tooltip=tooltip
     )
-    kept = ranks.mark_line(color=theme.BLUE, strokeWidth=2).encode(x=x, y=alt.Y("kept:Q", scale=scale))
+    kept = ranks.mark_line(color=theme.ink("accent"), strokeWidth=2).encode(
+        x=x, y=alt.Y("kept:Q", scale=scale)
+    )
     dash = alt.StrokeDash(
         "line:N",
         scale=alt.Scale(domain=["rank", "larger", "slower"], range=[[1, 0], [6, 3], [2, 3]]),
@@ -136,14 +138,18 @@ def _lines(spectrum: Spectrum, full: int) -> list[dict[str, Any]]:
     """The chosen rank and the break-evens, each with its label at a height of its own."""
     found = [
         ("rank", spectrum.rank, f"rank {spectrum.rank}: {100 * spectrum.kept:.1f} % kept", 0.88),
-        ("larger", spectrum.larger_above, "larger above", 0.76),
-        ("slower", spectrum.slower_above, "slower above", 0.64),
+        ("larger", spectrum.larger_above, _above("larger", spectrum.larger_above), 0.76),
+        ("slower", spectrum.slower_above, _above("slower", spectrum.slower_above), 0.64),
     ]
     return [
         {"kind": "line", "line": line, "rank": at, "label": label, "height": height, **_beside(at, full)}
         for line, at, label, height in found
-        if at is not None and at <= full
+        if at is not None and (line == "rank" or at < full)
     ]
+
+
+def _above(word: str, rank: int | None) -> str:
+    return f"{word} at every rank" if rank == 0 else f"{word} above"
 
 
 def _beside(rank: int, full: int) -> dict[str, Any]:

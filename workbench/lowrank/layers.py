@@ -32,7 +32,7 @@ class Splittable:
         return getattr(self.module, "bias", None) is not None
 
     def weight(self) -> Tensor:
-        """The weight in a convolution's layout `(out, inp / groups, *kernel)`, at least float32.
+        """The weight in a convolution's layout `(out, inp / groups, *kernel)`, on the CPU, at least float32.
 
         Raises:
             WorkbenchError: it is not finite; the line names it.
@@ -43,7 +43,7 @@ class Splittable:
             raise WorkbenchError(
                 f"{self.name}.weight holds {bad}, so it has no ranks; load or train the model again"
             )
-        weight = weight.double() if weight.dtype is torch.float64 else weight.float()
+        weight = weight.cpu() if weight.dtype is torch.float64 else weight.float().cpu()
         return weight.T if isinstance(self.module, nn.Embedding) else weight
 
 

@@ -22,6 +22,10 @@ def notes(prepared: Prepared, chosen: list[Chosen], whole: Iterable[Whole], erro
     lines += [f"left whole: {listed(names)}: {reason}" for reason, names in by_reason.items()]
     if error == "outputs" and not prepared.is_aware:
         lines.append("the error of weights was kept small: there are no training data to measure outputs on")
+    if prepared.unseen:
+        lines.append(
+            f"the error of weights was kept small in {listed(prepared.unseen)}: too wide to watch outputs"
+        )
     return tuple(lines)
 
 

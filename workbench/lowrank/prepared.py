@@ -67,7 +67,8 @@ class Prepared:
     Attributes:
         parameters, macs, bytes: of the whole model; `macs` counts the layers found, and is 0 where the model
             was not run.
-        is_aware: whether errors are those of outputs on training data.
+        is_aware: whether errors are those of outputs on training data. unseen: layers of which only the
+            weight is approximated all the same.
         model: the one that was split; its modules' tensors are shared.
     """
 
@@ -78,6 +79,7 @@ class Prepared:
     macs: int
     bytes: int
     is_aware: bool
+    unseen: tuple[str, ...] = ()
 
 
 def prepare(
@@ -129,6 +131,7 @@ def prepare(
         macs=sum(each.shape.macs for each in found),
         bytes=sum(each.numel() * each.element_size() for each in [*model.parameters(), *model.buffers()]),
         is_aware=bool(seen),
+        unseen=tuple(each.name for each in prepared if seen and each.name not in seen),
     )
 
 

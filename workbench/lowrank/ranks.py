@@ -67,6 +67,10 @@ def choose(prepared: Prepared, rule: Rule) -> tuple[list[Chosen], list[Whole]]:
             whole.append(Whole(each.name, f"under {rule.worth:.0%} of the model, too small to be worth it"))
         else:
             free.append(each)
+    if rule.is_slower is not None and any(not each.layer.input_shape for each in free):
+        raise OptionError(
+            "where='faster' needs an example input; give example= or input_shape= to the workload"
+        )
     picked = _to_target(prepared, free, chosen, rule) if rule.by in TARGETS else _one_by_one(free, rule)
     for each in free:
         choice, reason = picked[each.name]

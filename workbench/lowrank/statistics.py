@@ -16,6 +16,7 @@ from workbench.lowrank.layers import Splittable
 from workbench.lowrank.trace import without_fused_attention
 
 WIDEST = 1_200  # inputs of one output; above, a patch covariance costs more than it gives
+WIDEST_OUTPUT = 4_096  # outputs of a layer (or group); above, their covariance takes more than 130 MB
 _ROWS = 4_096  # patches taken from one batch, at most
 
 
@@ -86,11 +87,11 @@ class _Collector:
     def __call__(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         bias = getattr(module, "bias", None)
         rows = _rows(output, bool(self._layer.shape.kernel))
-        self._outputs.add(rows - bias.detach() if bias is not None else rows)
+        self._outputs.add(rows - bias.detach().float().cpu() if bias is not None else rows)
         if self._needs_inputs:
             self._channels.add(_rows(inputs[0], True))
         if self._needs_patches:
-            self._patches.add(self._sampled(patches(module, inputs[0])))
+            self._patches.add(self._sampled(patches(module, inputs[0]).float().cpu()))
 
     def _sampled(self, rows: Tensor) -> Tensor:
         if len(rows) <= _ROWS:
@@ -122,11 +123,17 @@ def collect(
 ) -> Mapping[str, Seen]:
     """What each layer sees on the first `samples` of some batches, by layer name.
 
+    Layers that were not called, or whose outputs are too many for a covariance, are left out.
+
     Args:
         needs_inputs: also gather moments of the inputs of convolutions, which Tucker, spatial and CP use.
     """
     twin = with_parameters(model, {})  # hooks on a copy of the modules: the model may be in use elsewhere
-    collectors = {each.name: _Collector(each, needs_inputs, seed) for each in layers}
+    collectors = {
+        each.name: _Collector(each, needs_inputs, seed)
+        for each in layers
+        if each.shape.out // each.shape.groups <= WIDEST_OUTPUT
+    }
     for name, collector in collectors.items():
         twin.get_submodule(name).register_forward_hook(collector)
     left = samples
@@ -159,4 +166,4 @@ def patches(module: nn.Module, inputs: Tensor) -> Tensor:
 def _rows(tensor: Tensor, is_convolution: bool) -> Tensor:
     """Features last, everything else one after the other."""
     moved = tensor.movedim(1, -1) if is_convolution else tensor
-    return moved.detach().reshape(-1, moved.shape[-1]).float()
+    return moved.detach().reshape(-1, moved.shape[-1]).float().cpu()

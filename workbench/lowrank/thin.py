@@ -26,8 +26,8 @@ def thin(layer: Splittable, factors: Factors) -> nn.Sequential:
     else:
         layers = _convolutions(module, factors.weights)
     if layer.has_bias:
-        bias = module.bias.detach()
-        layers[-1].bias = nn.Parameter(bias.clone() if factors.offset is None else bias + factors.offset)
+        bias = module.bias.detach().clone()
+        layers[-1].bias = nn.Parameter(bias if factors.offset is None else bias + factors.offset.to(bias))
     chain = nn.Sequential(*layers).to(module.weight.device, module.weight.dtype)
     return chain.requires_grad_(module.weight.requires_grad).eval()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ipywidgets
 
@@ -144,8 +144,13 @@ def _table(found: tuple[LayerSpectrum, ...]) -> str:
 
 def _row(each: LayerSpectrum) -> str:
     rank = f"{each.rank} of {each.full}" if each.rank is not None else f"whole: {each.reason}"
-    slower = "…" if each.slower_above is None else str(each.slower_above)
-    cells: tuple[Any, ...] = (
-        _title(each), each.method, rank, each.larger_above, slower, units.share(each.kept)
-    )  # fmt: skip
-    return "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in cells) + "</tr>"
+    larger, slower = _above(each.larger_above, each.full), _above(each.slower_above, each.full)
+    cells = (_title(each), each.method, rank, larger, slower, units.share(each.kept))
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+
+
+def _above(rank: int | None, full: int) -> str:
+    """A limit in words; `…` while it is being measured."""
+    if rank is None:
+        return "…"
+    return "every rank" if rank == 0 else "no rank" if rank >= full else str(rank)
