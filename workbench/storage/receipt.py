@@ -46,7 +46,8 @@ class Line:
         value_bytes: of the kept values themselves. index_bytes: of where they lie. Where one stream tells
             both, it is divided as their entropies are.
         book_bytes: of a list of shared values, or of scales.
-        bound_bytes: the order-0 entropy of the codes and of the positions; None where values are not codes.
+        bound_bytes: the order-0 entropy of the codes and of where they lie (told value by value, or by the
+            gaps between them, whichever is less); None where values are not codes.
     """
 
     name: str
@@ -198,10 +199,12 @@ def _share(
 
 def _bits(tensor: Tensor, chain: tuple[Any, ...], keep: Tensor | None, kept: int) -> tuple[float, float]:
     """The order-0 entropy of the kept codes and of the positions, in bits of the whole tensor."""
-    codes = _codes(tensor, chain)
+    codes, index_bits = _codes(tensor, chain), 0.0
     if keep is not None:
         codes = codes[keep.reshape(-1)] if codes is not None else None
-    index_bits = entropy([kept, tensor.numel() - kept]) * tensor.numel()
+        one_by_one = entropy([kept, tensor.numel() - kept]) * tensor.numel()
+        gaps = np.diff(np.flatnonzero(keep.reshape(-1).numpy()), prepend=-1)
+        index_bits = min(one_by_one, entropy(np.bincount(gaps)) * kept)
     if codes is None:
         return 8.0 * tensor.element_size() * kept, index_bits
     return entropy(np.bincount(codes.numpy())) * kept if kept else 0.0, index_bits
