@@ -54,3 +54,12 @@ def hooks(model: nn.Module) -> int:
     """How many hooks are on a model."""
     kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
     return sum(len(getattr(module, kind)) for module in model.modules() for kind in kinds)
+
+
+def measure_quickly(monkeypatch: Any) -> None:
+    """Let runs measure everything but latency, which takes seconds."""
+    import functools
+
+    from workbench.measurement import everything
+
+    monkeypatch.setattr(everything, "measuring", functools.partial(everything.measuring, runtimes=()))

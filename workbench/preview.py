@@ -14,7 +14,7 @@ from workbench.candidate import Candidate
 from workbench.job import finish
 from workbench.randomness import step_seed
 from workbench.recipe import Recipe
-from workbench.technique import Context, Technique, prepared
+from workbench.technique import Context, Technique, prepared, settings
 
 if TYPE_CHECKING:
     from workbench.measurement.accuracy import Accuracy
@@ -73,7 +73,7 @@ class Previewer:
     def __init__(self, work: Workload, start: Candidate | None = None) -> None:
         self.work = work
         self.start = start if start is not None else Candidate(work.baseline)
-        self._prefixes: dict[tuple[Technique, ...], Candidate] = {}
+        self._prefixes: dict[tuple[Any, ...], Candidate] = {}
         self._macs: dict[tuple[Any, ...], Macs | None] = {}
 
     def previewing(
@@ -97,18 +97,19 @@ class Previewer:
     def candidate(self, recipe: Recipe, seed: int = 0, names: Mapping[str, Any] | None = None) -> Candidate:
         """What the steps of a recipe without training make."""
         steps = recipe.steps
-        done = next((n for n in range(len(steps), 0, -1) if self._key(steps[:n], seed) in self._prefixes), 0)
-        candidate = self._recall(self._key(steps[:done], seed)) if done else self.start
+        keys = [self._key(steps[:n], seed, names or {}) for n in range(len(steps) + 1)]
+        done = next((n for n in range(len(steps), 0, -1) if keys[n] in self._prefixes), 0)
+        candidate = self._recall(keys[done]) if done else self.start
         for index in range(done, len(steps)):
             context = Context(self.work, seed=step_seed(seed, index), names=names or {}, is_preview=True)
             step = steps[index]
             candidate = finish(step.apply(candidate, context, prepared(step, candidate, context)))
-            self._keep(self._key(steps[: index + 1], seed), candidate)
+            self._keep(keys[index + 1], candidate)
         return candidate
 
     @staticmethod
-    def _key(steps: tuple[Technique, ...], seed: int) -> tuple[Any, ...]:
-        return (seed, *map(repr, steps))
+    def _key(steps: tuple[Technique, ...], seed: int, names: Mapping[str, Any]) -> tuple[Any, ...]:
+        return (seed, *(settings(step, names) for step in steps))
 
     def _recall(self, key: tuple[Any, ...]) -> Candidate:
         candidate = self._prefixes[key] = self._prefixes.pop(key)  # to the end: the longest unused goes first

@@ -168,10 +168,35 @@ def _first_by_position(cls: type[Technique]) -> None:
 def prepared(step: Technique, candidate: Candidate, context: Context) -> Any:
     """`step.prepare(candidate, context)`, computed once while the candidate lives."""
     kept = _PREPARED.setdefault(candidate, {})
-    key = (type(step), tuple(repr(getattr(step, name)) for name in step.prepared_by))
+    key = (type(step), settings(step, context.names, step.prepared_by))
     if key not in kept:
         kept[key] = step.prepare(candidate, context)
     return kept[key]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Object:
+    """A named object as part of a key: equal to itself only, and kept, so that its id stays its own."""
+
+    value: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Object) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+
+def settings(
+    step: Technique, names: Mapping[str, Any], options: tuple[str, ...] | None = None
+) -> tuple[Any, ...]:
+    """A step's options, all or those named, as a key; what a reference stands for counts, not its name."""
+    chosen = options if options is not None else tuple(each.name for each in describe(step))
+    values = [getattr(step, name) for name in chosen]
+    return (
+        type(step),
+        *(_Object(names.get(v.name)) if isinstance(v, Reference) else repr(v) for v in values),
+    )
 
 
 def techniques() -> Mapping[str, type[Technique]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import signal
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from small import blobs, data, hooks, net, same, states, workload
+from small import blobs, data, hooks, measure_quickly, net, same, states, workload
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -18,7 +17,6 @@ from workbench.candidate import Candidate
 from workbench.constraints import Mask
 from workbench.errors import ModelChanged, RecipeError, VersionError, WorkbenchError, WorkloadError
 from workbench.job import Job, Progress, Stopped
-from workbench.measurement import everything
 from workbench.options import Reference, option
 from workbench.recipe import Recipe
 from workbench.run import Stage, compress, compressing, job
@@ -62,9 +60,7 @@ class Reporting(Technique, family="pruning"):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Latencies in the blink of an eye, and `Reporting` known to recipes."""
-    monkeypatch.setattr(
-        everything, "measuring", functools.partial(everything.measuring, runtimes=(), seconds=0.01)
-    )
+    measure_quickly(monkeypatch)
     all_of_them = {**techniques(), "Reporting": Reporting}
     monkeypatch.setattr("workbench.technique.techniques", lambda: all_of_them)
     Reporting.seen.clear()
