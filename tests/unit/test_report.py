@@ -32,7 +32,7 @@ def latency(speedup: float = 1.0, runtime: str = "pytorch", **options) -> Latenc
 
 
 BEFORE = Baseline(
-    Accuracy(0.992, 0.986, 0.996, 1500, "test", 0.99, 0.99, 0.99), {}, 100_000, 100_000, 2_000_000, 1
+    Accuracy(0.992, 0.986, 0.996, 1500, "test", 0.99, 0.99, 0.99), {}, 100_000, 100_000, 2_000_000, 640_000
 )
 
 

@@ -99,7 +99,9 @@ def smaller(now: float | None, before: float | None) -> str:
         return UNKNOWN
     if abs(now - before) <= 0.0005 * before:
         return "="
-    return f"▼ {times(before / now)}" if now < before else f"▲ {times(now / before)}"
+    ratio = max(now / before, before / now)
+    text = f"{ratio:.2f}×" if ratio < 1.05 else times(ratio)  # not ▼ 1.0×
+    return f"▼ {text}" if now < before else f"▲ {text}"
 
 
 def _is_known(number: float | None) -> bool:
