@@ -43,7 +43,7 @@ class Option:
     `kind` is "float", "int", "bool", "choice", "text", "names" (several layer names), "layers" (a
     mapping from layer name to value) or "reference" (a text or a bare variable name).
     `low` and `high` are inclusive bounds, `above` an exclusive lower one. `advanced` options are folded
-    away in panels. An `optional` option may also be None.
+    away in panels. An `optional` option may also be None. `is_whole` layers have whole numbers as values.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Option:
     log: bool = False
     advanced: bool = False
     optional: bool = False
+    is_whole: bool = False
 
     def check(self, value: Any) -> Any:
         """`value` in the option's own type.
@@ -164,7 +165,10 @@ def _described(field: dataclasses.Field[Any], hint: Any) -> Option:
     optional = type(None) in typing.get_args(hint)
     kind = description.pop("kind") or _kind_of(hint, description["choices"])
     default = field.default_factory() if field.default is dataclasses.MISSING else field.default  # type: ignore[misc]
-    return Option(name=field.name, kind=kind, default=default, optional=optional, **description)
+    is_whole = kind == "layers" and int in typing.get_args(hint)
+    return Option(
+        name=field.name, kind=kind, default=default, optional=optional, is_whole=is_whole, **description
+    )
 
 
 def _kind_of(hint: Any, choices: tuple[Any, ...] | None) -> str:
@@ -265,12 +269,13 @@ def _check_layers(option: Option, value: Any) -> Mapping[str, Any]:
         raise OptionError(
             f"{option.name} must map layer names to values, got {shown(value)}; write {{'fc1': 0.5}}"
         )
+    checked = {}
     for name, number in value.items():
         try:
-            _check_number(option, number, whole=False)
+            checked[name] = _check_number(option, number, whole=option.is_whole)
         except OptionError as error:
             raise OptionError(f"{error} (for layer {shown(name)})") from None
-    return dict(value)
+    return checked
 
 
 def _check_reference(option: Option, value: Any) -> str | Reference:

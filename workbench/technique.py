@@ -80,7 +80,9 @@ class Technique:
         if family not in FAMILIES:
             raise TypeError(f"{cls.__name__}: family must be one of {listed(FAMILIES)}, got {family!r}")
         cls.family, cls.flag, cls.trains, cls.prepared_by = family, flag, trains, prepared_by
+        doc = cls.__dict__.get("__doc__")
         dataclasses.dataclass(frozen=True, repr=False)(cls)
+        cls.__doc__ = doc  # a dataclass without one is given its signature, which is no summary
         for each in dataclasses.fields(cls):  # type: ignore[arg-type]
             if not is_described(each):
                 raise TypeError(
@@ -220,7 +222,11 @@ def find(name: str) -> type[Technique]:
 
 def short_flags() -> dict[str, type[Technique]]:
     """The short flags of the magics, `--sparsity` and the like, with the technique each one makes."""
-    return {cls.flag: cls for cls in techniques().values() if cls.flag}
+    flags: dict[str, type[Technique]] = {}
+    for cls in (*_built_in().values(), *_plugged_in().values()):
+        if cls.flag:
+            flags.setdefault(cls.flag, cls)  # a flag that is taken stays who has it
+    return flags
 
 
 @functools.cache
@@ -243,20 +249,30 @@ def _plugged_in() -> dict[str, type[Technique]]:
     for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
         try:
             value = entry.load()
-        except Exception as error:  # somebody else's package must not break ours
-            warnings.warn(
-                f"the technique {entry.name!r} of {entry.value} could not be loaded: {error}", stacklevel=2
-            )
-            continue
-        if not _is_technique(value):
-            warnings.warn(
-                f"{entry.value} is not a technique: it must subclass workbench.Technique", stacklevel=2
-            )
-        elif value.__name__ in _built_in():
-            warnings.warn(f"{entry.value}: a technique named {value.__name__} is built in", stacklevel=2)
+            trouble = _trouble(value, entry.value, found)
+        except (Exception, SystemExit) as error:  # somebody else's package must not break ours
+            reason = str(error).split("\n")[0] or type(error).__name__
+            trouble = f"the technique {entry.name!r} of {entry.value} could not be loaded: {reason}"
+        if trouble:
+            warnings.warn(trouble, stacklevel=2)
         else:
             found[value.__name__] = value
+    flags = {cls.flag: name for name, cls in _built_in().items() if cls.flag}
+    for name, cls in found.items():
+        if cls.flag and flags.setdefault(cls.flag, name) != name:
+            warnings.warn(f"{name}: its flag {cls.flag} is taken by {flags[cls.flag]}", stacklevel=2)
     return found
+
+
+def _trouble(value: Any, where: str, found: Mapping[str, Any]) -> str:
+    """Why what an entry point gave is not taken as a technique, or nothing."""
+    if not _is_technique(value):
+        return f"{where} is not a technique: it must subclass workbench.Technique"
+    if value.__name__ in _built_in():
+        return f"{where}: a technique named {value.__name__} is built in"
+    if value.__name__ in found and found[value.__name__] is not value:
+        return f"{where}: there are two techniques named {value.__name__}, and the other one is used"
+    return ""
 
 
 def _is_technique(value: Any) -> bool:

@@ -25,6 +25,7 @@ class Sample(Technique, family="training"):
     label: str = option("", "any text")
     skip: tuple[str, ...] = option((), "layers to leave alone")
     layers: dict[str, float] = option({}, "shares of layers", low=0, high=1)
+    ranks: dict[str, int] = option({}, "ranks of layers", low=1)
     teacher: str | Reference = option("original", "a text or a variable")
     limit: float | None = option(None, "a number or nothing", low=0)
 
@@ -44,10 +45,12 @@ def refused(**options: object) -> str:
 
 def test_fields_are_described_in_the_order_they_were_declared():
     assert list(OPTIONS) == [
-        "share", "rate", "bits", "count", "bias", "scope", "label", "skip", "layers", "teacher", "limit",
+        "share", "rate", "bits", "count", "bias", "scope", "label", "skip", "layers", "ranks", "teacher",
+        "limit",
     ]  # fmt: skip
     assert [each.kind for each in OPTIONS.values()] == [
-        "float", "float", "int", "int", "bool", "choice", "text", "names", "layers", "reference", "float",
+        "float", "float", "int", "int", "bool", "choice", "text", "names", "layers", "layers", "reference",
+        "float",
     ]  # fmt: skip
     assert OPTIONS["bits"].unit == "bits"
     assert OPTIONS["rate"].log
@@ -95,6 +98,7 @@ def test_the_issues_own_example():
         ({"layers": 0.5}, "layers must map layer names to values, got 0.5; write {'fc1': 0.5}"),
         ({"layers": {"fc1": 80}}, "for 80 % write 0.8 (for layer 'fc1')"),
         ({"layers": {1: 0.5}}, "layers must map layer names to values"),
+        ({"ranks": {"fc1": 2.5}}, "ranks must be a whole number (at least 1), got 2.5 (for layer 'fc1')"),
         ({"teacher": 4}, "teacher must be a text or the name of a variable, got 4"),
         ({"limit": -1}, "limit must be at least 0, got -1"),
     ],
@@ -117,7 +121,8 @@ def test_a_long_value_is_cut_in_the_line(name, value):
 
 
 def test_values_take_the_options_own_type():
-    made = Sample(share=1, bits=4.0, skip=["fc1"], rate=1)
+    made = Sample(share=1, bits=4.0, skip=["fc1"], rate=1, layers={"fc1": 1}, ranks={"fc1": 2.0})
+    assert (repr(made.layers), repr(made.ranks)) == ("{'fc1': 1.0}", "{'fc1': 2}")
     assert (made.share, type(made.share)) == (1.0, float)
     assert (made.bits, type(made.bits)) == (4, int)
     assert made.skip == ("fc1",)
