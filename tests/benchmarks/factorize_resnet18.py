@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -95,7 +96,7 @@ def relative_error(weight: Tensor, near: Tensor) -> float:
     return float((weight - near).norm() / weight.norm())
 
 
-def compare(model: nn.Module, quick: bool) -> None:
+def compare(model: nn.Module, quick: bool) -> dict[str, bool]:
     """Time and error against tensorly on the convolutions that Tucker splits, and on all layers."""
     plain = split_all(model, None, method="tucker")
     refined = split_all(model, None, method="tucker", sweeps=3)
@@ -129,6 +130,12 @@ def compare(model: nn.Module, quick: bool) -> None:
         f"error over tensorly's: plain mean {plain_ratio.mean():.4f}, worst {plain_ratio.max():.4f}; "
         f"refined mean {refined_ratio.mean():.4f}, worst {refined_ratio.max():.4f}"
     )
+    judged = {} if quick else {"at least 10× faster than tensorly": theirs >= 10 * ours}
+    return judged | {
+        "all layers in under 1.5 s": ours < 1.5,
+        "error at most 5 % above tensorly's": bool(plain_ratio.max() <= 1.05),
+        "refined: equal error": bool(refined_ratio.max() <= 1.001),
+    }
 
 
 def slide(work: Workload) -> Prepared:
@@ -148,7 +155,7 @@ def _moved(step: Factorize, n: int, candidate: Candidate, context: Context) -> C
     return finish(step.apply(candidate, context, prepared(step, candidate, context)))
 
 
-def latency(work: Workload, split: nn.Module) -> None:
+def latency(work: Workload, split: nn.Module) -> dict[str, bool]:
     """The dense and the split net in turns."""
     example = work.example
     with torch.no_grad():
@@ -164,6 +171,7 @@ def latency(work: Workload, split: nn.Module) -> None:
         f"PyTorch eager, 224 pixels, 1 thread: dense {medians['dense'] * 1e3:.1f} ms, split "
         f"{medians['split'] * 1e3:.1f} ms: {medians['dense'] / medians['split']:.2f}× ({low:.2f}–{high:.2f})"
     )
+    return {"at least 2.2× faster on PyTorch eager": medians["dense"] >= 2.2 * medians["split"]}
 
 
 def onnx_latency(work: Workload, split: nn.Module) -> None:
@@ -199,21 +207,24 @@ def predicted(model: Prepared) -> None:
     print(f"prediction off by {statistics.median(off):.0%} in the median, {max(off):.0%} at worst")
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
     torch.set_num_threads(1)
     model = net()
-    compare(model, quick)
+    promises = compare(model, quick)
     work = Workload(model, input_shape=(3, 224, 224), threads=1)
     model_prepared = slide(work)
     split = of_ours(model).model
-    latency(work, split)
+    promises |= latency(work, split)
     if not quick:
         onnx_latency(work, split)
     predicted(model_prepared)
+    for promise, holds in promises.items():
+        print(f"{promise}: {holds}")
+    return int(not all(promises.values()))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

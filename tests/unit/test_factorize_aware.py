@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from workbench.lowrank import multiplied, statistics
-from workbench.lowrank.prepared import prepare
+from workbench.lowrank.prepared import affordable, prepare
 from workbench.lowrank.statistics import patches
 from workbench.lowrank.thin import thin
 from workbench.workload import Workload
@@ -108,6 +108,12 @@ def test_another_seed_sees_other_samples_and_the_same_seed_the_same():
         return found.splits["svd"].factors((3,)).weights[1]
 
     assert torch.equal(basis(1), basis(1)) and not torch.equal(basis(1), basis(2))
+
+
+def test_large_models_learn_from_fewer_samples():
+    assert affordable(512, 2_000_000) == 512  # a LeNet
+    assert 64 < affordable(512, 1_800_000_000) < 512  # a ResNet-18 at 224 pixels
+    assert affordable(512, 10**13) == 32
 
 
 def test_a_layer_too_wide_to_watch_is_split_by_its_weight(monkeypatch):

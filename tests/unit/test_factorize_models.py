@@ -15,6 +15,7 @@ from workbench.errors import WorkbenchError
 from workbench.job import finish
 from workbench.lowrank.thin import replaced
 from workbench.recipe import Recipe
+from workbench.storage import pack, unpack
 from workbench.structure import difference, rebuild
 from workbench.technique import Context, prepared, short_flags
 from workbench.techniques.factorize import Factorize
@@ -66,6 +67,15 @@ def test_factorize_fine_tune_quantize_prune_in_a_row():
     assert {"0.0.weight", "0.1.weight"} <= set(made.constraints)
     thin = torch.cat([made.model.get_parameter(name).flatten() for name in made.constraints])
     assert 0.45 < float((thin == 0).float().mean()) < 0.75
+
+
+def test_thin_layers_can_be_shared_and_go_through_a_file():
+    work = small.workload(small.net(hidden=32))
+    recipe = Recipe.parse("Factorize(ratio=0.5, worth=0) | ShareWeights(clusters=8)")
+    made = run(work, *recipe)
+    assert {"0.0.weight", "0.1.weight"} <= set(made.constraints)
+    unpacked = unpack(pack(made, recipe=recipe, original=work.baseline), work.baseline)
+    assert small.same(small.states(made.model), small.states(unpacked.candidate.model))
 
 
 def test_constraints_of_split_layers_end_and_it_says_so():
@@ -157,7 +167,7 @@ def test_a_transformer_encoder_works_split_in_eval_and_in_training(activation):
     padding = tokens == 0
     with torch.no_grad():
         trained.model[1](trained.model[0](tokens), src_key_padding_mask=padding)
-    assert any("self_attn: attention that reads its projections" in note for note in made.notes)
+    assert any("self_attn.out_proj: attention that reads its projections" in note for note in made.notes)
 
 
 def test_separate_attention_projections_are_split():

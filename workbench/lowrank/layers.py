@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
 from workbench.errors import WorkbenchError
 from workbench.lowrank.shape import Shape
@@ -87,7 +88,7 @@ def find(
 
 def _obstacle(name: str, module: nn.Module, paths: int, owners: Counter[int]) -> str | None:
     """Why a module cannot be replaced by thin layers; None where it can."""
-    if isinstance(module, nn.MultiheadAttention):
+    if isinstance(module, (nn.MultiheadAttention, NonDynamicallyQuantizableLinear)):
         return "attention that reads its projections as weights (separate q, k, v layers can be split)"
     if type(module) not in KINDS:
         return f"a {type(module).__name__}, which has no thin form here"

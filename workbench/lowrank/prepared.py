@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from workbench.lowrank.timing import Curve
     from workbench.workload import Workload
 
+_MOST_MACS = 2e11  # multiplications spent on learning what layers see: some ten seconds on one core
+_FEWEST = 32  # samples, however large the model is
 _NARROW = 8  # input channels; below, Tucker's first layer saves nothing
 _BY_AUTO = ("channel", "spatial", "tucker")  # CP only when asked for: it is found by iteration
 
@@ -98,6 +100,7 @@ def prepare(
         work: its example tells where layers are called, its training data what they see; without it the
             weights alone are approximated and multiplications are not known.
         error: `outputs` uses the training data where there are any.
+        samples: at most this many training samples; fewer for models that multiply much (see `affordable`).
         sweeps: of refinement for Tucker and CP.
 
     Raises:
@@ -112,9 +115,10 @@ def prepare(
         for each in found:
             each.weight()  # refuses NaN before the data are read
         batches = work.train.shuffled(seed)
+        enough = affordable(samples, sum(each.shape.macs for each in found))
         needs_inputs = method not in ("svd", "channel")
         seen = statistics.collect(
-            model, found, batches, work.call, samples=samples, seed=seed, needs_inputs=needs_inputs
+            model, found, batches, work.call, samples=enough, seed=seed, needs_inputs=needs_inputs
         )
     prepared = []
     for each in found:
@@ -133,6 +137,11 @@ def prepare(
         is_aware=bool(seen),
         unseen=tuple(each.name for each in prepared if seen and each.name not in seen),
     )
+
+
+def affordable(samples: int, macs: int) -> int:
+    """How many samples are learned from: all that are asked for, unless the model takes too long for that."""
+    return min(samples, max(_FEWEST, int(_MOST_MACS // max(macs, 1))))
 
 
 def _splits(layer: Splittable, method: str, seen: Seen | None, sweeps: int) -> dict[str, Split]:

@@ -66,7 +66,7 @@ class Factorize(Technique, family="factorization", flag="--rank", prepared_by=_P
         advanced=True,
     )
     samples: int = option(
-        512, "training samples to learn what layers see", low=8, high=65536, log=True, advanced=True
+        512, "training samples to learn what layers see, at most", low=8, high=65536, log=True, advanced=True
     )
     refine: int = option(0, "sweeps that improve Tucker and CP factors", low=0, high=100, advanced=True)
 
