@@ -16,7 +16,16 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 # the narrowest plot a panel has: what keeps apart there keeps apart in a wider one
 _WIDTH, _HEIGHT = 300, 220
 _LETTER, _LINE, _GAP = 6.2, 13, 11
-_PLACES = (("left", _GAP, 0), ("right", -_GAP, 0), ("center", 0, -16), ("center", 0, 18))
+_PLACES = (
+    ("left", _GAP, 0),
+    ("right", -_GAP, 0),
+    ("center", 0, -16),
+    ("center", 0, 18),
+    ("right", 6, -16),
+    ("right", 6, 18),
+    ("left", -6, -16),
+    ("left", -6, 18),
+)
 
 
 def place(labelled: Sequence[dict[str, Any]], drawn: Sequence[dict[str, Any]], frame: Frame) -> None:
@@ -83,7 +92,8 @@ def _box(text: str, x: float, y: float, align: str) -> Box:
 
 
 def _is_inside(box: Box) -> bool:
-    return box[0] >= 0 and box[2] <= _WIDTH and box[1] >= -4 and box[3] <= _HEIGHT
+    """A chart that can be zoomed cuts off what lies outside its plot."""
+    return box[0] >= 0 and box[2] <= _WIDTH and box[1] >= 0 and box[3] <= _HEIGHT
 
 
 def _overlap(a: Box, b: Box) -> bool:

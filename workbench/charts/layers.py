@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 HINT = "This model has no layers with weights"
 _BAR = 20  # pixels a layer takes
+_TEXTS = 155  # pixels the texts take
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,11 @@ def chart() -> alt.LayerChart:
     # `min` of the position: the rows' own order, whatever the names are
     y = alt.Y("name:N", title=None, sort=alt.EncodingSortField("position", op="min"))
     y.axis = alt.Axis(ticks=False, domain=False, labelLimit=120)
-    x_axis = alt.Axis(labelExpr=axes.SIZE, tickCount=4, labelOverlap=True)
-    x = alt.X("original:Q", title="bytes, claimed", axis=x_axis, scale=alt.Scale(nice=False, domainMin=0))
+    ticks = alt.ExprRef("max(1, floor((width - 100) / 110))")
+    x_axis = alt.Axis(labelExpr=axes.SIZE, tickCount=ticks, labelOverlap="greedy", titleAnchor="start")
+    # the texts stand to the right of the longest bar
+    scale = alt.Scale(nice=False, domainMin=0, range=[0, alt.ExprRef(f"max(60, width - {_TEXTS})")])
+    x = alt.X("original:Q", title="bytes, claimed", axis=x_axis, scale=scale)
     pick = alt.selection_point(name="pick", fields=["name"], on="click")
     had = base.mark_bar(fill=theme.ink("line"), fillOpacity=0.45, height=12).encode(x=x, y=y)
     keeps = base.mark_bar(fill=theme.ink("accent"), height=12).encode(x=alt.X("kept:Q"), y=y)
@@ -67,8 +71,7 @@ def chart() -> alt.LayerChart:
     ]
     described = "Bytes each layer keeps of the bytes it had, with its zeros and bits."
     themed = theme.themed(alt.layer(*layers), described)
-    # the texts stand to the right of the longest bar
-    return themed.properties(height={"step": _BAR}, padding={"left": 4, "right": 170, "top": 4, "bottom": 4})
+    return themed.properties(height={"step": _BAR})
 
 
 def _tooltip() -> list[alt.Tooltip]:

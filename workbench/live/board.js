@@ -70,8 +70,8 @@ class Figure {
     if (!width || width === this.width) return;
     this.width = width;
     if (!this.view) return this.build();
-    this.view.signal("width", width).resize();
-    await this.view.runAsync();
+    await this.view.signal("width", width).resize().runAsync();
+    await this.view.resize().runAsync(); // once more: the legend has wrapped by now
     this.board.schedule();
   }
 
