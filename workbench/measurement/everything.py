@@ -14,8 +14,8 @@ from workbench.measurement.latency import SECONDS, summary, timing
 from workbench.measurement.memory import peak_memory
 from workbench.measurement.pairing import Paired, paired
 from workbench.measurement.report import Baseline, Latency, Report
-from workbench.measurement.size import Size, bits, claimed_bytes, file_bytes
-from workbench.measurement.subject import subject
+from workbench.measurement.size import Size, bits, claimed_bytes
+from workbench.measurement.subject import name_of, stored_bytes, subject
 from workbench.runtimes import find
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ def measuring(
     for index, runtime in enumerate(chosen):
         start = 0.5 + 0.5 * index / len(chosen)
         yield from run.time(runtime, batch, threads, seconds, start, 0.5 / len(chosen))
-    return run.report(name or _name(work, model), _stored(run.candidate, model, stored))
+    return run.report(
+        name or name_of(work, model), stored if stored is not None else stored_bytes(run.candidate, model)
+    )
 
 
 class _Run:
@@ -236,27 +238,6 @@ def _narrowest(candidate: Candidate) -> int | None:
         name for name in candidate.constraints if any(hasattr(c, "bits") for c in candidate.constraints[name])
     ]
     return min((bits(candidate, name) for name in on_grid), default=None)
-
-
-def _stored(candidate: Candidate, model: Any, stored: int | None) -> int | None:
-    """Bytes on disk: as told, of a version's file, or of the plain file of a model; a candidate has none."""
-    from torch import nn
-
-    if stored is not None:
-        return stored
-    if model is None or isinstance(model, nn.Module):
-        return file_bytes(candidate.model)
-    packed = getattr(model, "packed", None)
-    return len(packed) if packed is not None else None
-
-
-def _name(work: Workload, model: Any) -> str:
-    if model is None:
-        return work.name
-    name = getattr(model, "name", None)
-    if isinstance(name, str) and name:
-        return name
-    return type(model).__name__ if not hasattr(model, "constraints") else f"{work.name}, compressed"
 
 
 def _repeated(example: Any, batch: int) -> Any:

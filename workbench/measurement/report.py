@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from workbench.measurement import rendering
 from workbench.measurement.accuracy import Accuracy
 from workbench.measurement.pairing import Paired
+from workbench.measurement.rows import rows
 from workbench.measurement.size import Size
 from workbench.measurement.verdict import sentence
 
@@ -112,7 +113,7 @@ class Report:
 
     def table(self) -> list[dict[str, Any]]:
         """One row a figure: what, kind (claimed, stored or measured), value, low, high, baseline, unit."""
-        return rendering.rows(self)
+        return [dataclasses.asdict(each) for each in rows(self)]
 
     def text(self) -> str:
         """The report for a terminal."""

@@ -39,6 +39,28 @@ def subject(work: Workload, model: Any = None) -> Candidate:
     )
 
 
+def stored_bytes(candidate: Candidate, model: Any = None) -> int | None:
+    """Bytes on disk: of a version's packed file, of the plain file of a model; a bare candidate has none."""
+    from torch import nn
+
+    from workbench.measurement.size import file_bytes
+
+    if model is None or isinstance(model, nn.Module):
+        return file_bytes(candidate.model)
+    packed = getattr(model, "packed", None)
+    return len(packed) if packed is not None else None
+
+
+def name_of(work: Workload, model: Any = None) -> str:
+    """What the report of a model is called."""
+    if model is None:
+        return work.name
+    name = getattr(model, "name", None)
+    if isinstance(name, str) and name:
+        return name
+    return f"{work.name}, compressed" if hasattr(model, "constraints") else type(model).__name__
+
+
 def _check_takes_example(work: Workload, model: Any) -> None:
     import torch
 

@@ -7,28 +7,20 @@ their weights only. Whoever fills a graph checks its outputs against PyTorch (`o
 from __future__ import annotations
 
 import copy
-import io
-import logging
-import re
-import sys
 import threading
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from workbench.errors import RuntimeUnavailable
 from workbench.runtimes.base import Call
+from workbench.runtimes.onnx_trouble import is_hopeless, quiet, reason
 
 if TYPE_CHECKING:
     import onnx
     from torch import Tensor, nn
 
 _INNER = "model."  # how the traced module names the model it calls
-_NOISY = ("torch.onnx", "torch.export", "torch.fx", "torch._export", "torch._dynamo", "onnxscript", "onnx_ir")
-_NO_OPERATION = re.compile(r"No ONNX function found for <OpOverload\(op='([\w.]+)'")
-_BY_VALUE = "GuardOnDataDependentSymNode"
 _tracing = threading.Lock()  # torch's tracing switches settings of the whole process
 
 
@@ -53,7 +45,7 @@ class Graph:
         for initializer in proto.graph.initializer:
             if initializer.name in tensors:
                 initializer.raw_data = _raw(tensors[initializer.name])
-        with _quiet():
+        with quiet():
             optimized = onnxscript.optimizer.optimize(ir.from_proto(proto))
         return ir.to_proto(optimized).SerializeToString()
 
@@ -71,13 +63,13 @@ def traced(model: nn.Module, example: Any, call: Call) -> Graph:
     try:
         return _without_weights(_program(model, pair, call, is_dynamic=True), model, True)
     except Exception as error:
-        if _is_hopeless(error):
-            raise RuntimeUnavailable(f"the model cannot be written as ONNX: {_reason(error)}") from error
+        if is_hopeless(error):
+            raise RuntimeUnavailable(f"the model cannot be written as ONNX: {reason(error)}") from error
         first = error
     try:
         return _without_weights(_program(model, example, call, is_dynamic=False), model, False)
     except Exception:
-        raise RuntimeUnavailable(f"the model cannot be written as ONNX: {_reason(first)}") from first
+        raise RuntimeUnavailable(f"the model cannot be written as ONNX: {reason(first)}") from first
 
 
 def signature(model: nn.Module, example: Any, call: Call) -> tuple[Any, ...]:
@@ -103,7 +95,7 @@ def _program(model: nn.Module, inputs: Any, call: Call, is_dynamic: bool) -> Any
     shapes = _mapped_all(lambda each: batch if is_dynamic and each.ndim else None, inputs)
     # on a copy: tracing puts placeholders into the module, which another thread may be using
     called = _called(copy.deepcopy(model).to("cpu"), call)
-    with _tracing, _quiet(), torch.no_grad():
+    with _tracing, quiet(), torch.no_grad():
         return torch.onnx.export(
             called,
             kwargs={"inputs": inputs},  # a mapping given by position would be taken for named arguments
@@ -203,56 +195,3 @@ def _mapped_all(function: Any, value: Any) -> Any:
 def _shapes(example: Any) -> Any:
     shapes = _mapped_all(lambda each: (tuple(each.shape), str(each.dtype)), example)
     return tuple(shapes.items()) if isinstance(shapes, dict) else shapes
-
-
-def _is_hopeless(error: BaseException) -> bool:
-    """Whether a fixed batch dimension would not help either."""
-    cause = _cause(error)
-    return bool(_NO_OPERATION.search(str(cause))) or type(cause).__name__ == _BY_VALUE
-
-
-def _reason(error: BaseException) -> str:
-    """The cause in one line: the exporter wraps it in several pages."""
-    cause = _cause(error)
-    text = str(cause)
-    if found := _NO_OPERATION.search(text):
-        return f"ONNX has no operation for {found.group(1)}"
-    if type(cause).__name__ == _BY_VALUE:
-        return "which way it goes depends on the values of a tensor (an if or a loop on .item())"
-    return text.strip().split("\n")[0][:200] or type(cause).__name__
-
-
-def _cause(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
-
-
-class _Elsewhere(io.TextIOBase):
-    """Standard error for all threads but this one: `torch.export` prints what it could not trace."""
-
-    def __init__(self, real: TextIO) -> None:
-        self._real = real
-        self._silent = threading.get_ident()
-
-    def write(self, text: str) -> int:
-        return len(text) if threading.get_ident() == self._silent else self._real.write(text)
-
-    def flush(self) -> None:
-        self._real.flush()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No warnings and no log lines: what matters is raised."""
-    loggers = [logging.getLogger(name) for name in _NOISY]
-    levels = [each.level for each in loggers]
-    for each in loggers:
-        each.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), redirect_stderr(_Elsewhere(sys.stderr)):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for each, level in zip(loggers, levels, strict=True):
-            each.setLevel(level)
