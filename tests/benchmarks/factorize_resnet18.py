@@ -28,7 +28,8 @@ from workbench.job import finish
 from workbench.lowrank import multiplied, timing
 from workbench.lowrank.prepared import Prepared, PreparedLayer
 from workbench.lowrank.prepared import prepare as split_all
-from workbench.lowrank.ranks import Rule, choose
+from workbench.lowrank.ranks import choose
+from workbench.lowrank.rule import Rule
 from workbench.lowrank.thin import thin
 from workbench.technique import Context, prepared
 from workbench.techniques.factorize import Factorize

@@ -161,7 +161,8 @@ def test_tucker_refined_is_never_worse():
 
 def test_auto_is_the_smallest_at_the_same_error():
     torch.manual_seed(0)
-    from workbench.lowrank.ranks import Rule, choose
+    from workbench.lowrank.ranks import choose
+    from workbench.lowrank.rule import Rule
 
     model = nn.Sequential(nn.Conv2d(16, 24, 3, padding=1))
     costs, losses = {}, {}

@@ -10,7 +10,8 @@ from torch import nn
 from workbench.errors import OptionError
 from workbench.lowrank import timing, vbmf
 from workbench.lowrank.prepared import prepare
-from workbench.lowrank.ranks import Rule, choose
+from workbench.lowrank.ranks import choose
+from workbench.lowrank.rule import Rule
 from workbench.lowrank.spectra import spectra
 from workbench.techniques.factorize import Factorize
 from workbench.workload import Workload

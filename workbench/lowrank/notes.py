@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from workbench.errors import listed
 from workbench.lowrank.layers import Whole
 from workbench.lowrank.prepared import Prepared
-from workbench.lowrank.ranks import Chosen, shown
+from workbench.lowrank.ranks import shown
+from workbench.lowrank.rule import Chosen
 
 
 def notes(prepared: Prepared, chosen: list[Chosen], whole: Iterable[Whole], error: str) -> tuple[str, ...]:

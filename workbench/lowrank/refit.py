@@ -25,7 +25,7 @@ class RefitSplit(Split):
 
     def __init__(self, starts: tuple[Split, ...], seen: Seen) -> None:
         super().__init__(starts[0].shape, starts[0].weight)
-        self.method = starts[0].method  # type: ignore[misc]
+        self.method = starts[0].method
         self._starts = starts
         self._seen = seen
 

@@ -9,7 +9,7 @@ import numpy as np
 from workbench.lowrank import timing
 from workbench.lowrank.layers import Whole
 from workbench.lowrank.prepared import Prepared
-from workbench.lowrank.ranks import Chosen
+from workbench.lowrank.rule import Chosen
 from workbench.lowrank.split import Split
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -48,7 +47,7 @@ class Split(ABC):
     Weights are float32 or float64 with the layout of a convolution, `(out, inp / groups, *kernel)`.
     """
 
-    method: ClassVar[str]
+    method: str
 
     def __init__(self, shape: Shape, weight: Tensor) -> None:
         self.shape = shape

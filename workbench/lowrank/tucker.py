@@ -27,7 +27,7 @@ class TuckerSplit(Split):
 
     Args:
         seen: whitens the input channels, and gives the directions of the outputs exactly.
-        sweeps: of orthogonal iteration after the truncation; a tenth of a percent to three percent better.
+        sweeps: of orthogonal iteration after the truncation, some percent better for three times the work.
     """
 
     method = "tucker"

@@ -12,7 +12,7 @@ from workbench.technique import Context, Technique
 if TYPE_CHECKING:
     from workbench.candidate import Candidate
     from workbench.lowrank.prepared import Prepared
-    from workbench.lowrank.ranks import Rule
+    from workbench.lowrank.rule import Rule
 
 _PREPARED_BY = ("method", "error", "samples", "refine")
 
@@ -105,7 +105,7 @@ class Factorize(Technique, family="factorization", flag="--rank", prepared_by=_P
 
     def rule(self) -> Rule:
         """How ranks are chosen, as `lowrank.ranks.choose` takes it."""
-        from workbench.lowrank.ranks import Rule
+        from workbench.lowrank.rule import Rule
         from workbench.lowrank.timing import is_slower
 
         timed = is_slower if self.where == "faster" else None
