@@ -55,13 +55,14 @@ def test_a_saved_version_loads_to_the_same_weights_recipe_and_outputs(tmp_path: 
 def test_the_coded_file_is_smaller_and_the_same(tmp_path: Path):
     work = workload(net(hidden=200))
     candidate = squeezed(work.baseline, 0.8)
-    packed = pack(candidate, recipe=RECIPE, original=work.baseline)
+    packed = pack(candidate, recipe=RECIPE, original=work.baseline, level="packed")
     saved = Version.new(work, recipe=RECIPE, seed=0, packed=packed)
     coded = save(saved, tmp_path / "coded.safetensors", level="coded")
     assert coded < saved.packed_bytes
     loaded = load(tmp_path / "coded.safetensors", net(hidden=200, seed=1))
     assert same(states(loaded.candidate.model), states(saved.candidate.model))
-    assert save(loaded, tmp_path / "again.safetensors") == saved.packed_bytes
+    assert save(loaded, tmp_path / "again.safetensors") == coded
+    assert save(loaded, tmp_path / "again.safetensors", level="packed") == saved.packed_bytes
 
 
 def test_loading_leaves_the_given_model_alone(tmp_path: Path):
@@ -118,9 +119,15 @@ def test_the_inventory_adds_up_to_the_file():
 
 def test_what_is_not_encoded_is_read_by_any_safetensors_reader(tmp_path: Path):
     saved = version()
-    save(saved, tmp_path / "small.safetensors")
+    save(saved, tmp_path / "small.safetensors", level="packed")
     plain = safetensors.torch.load_file(tmp_path / "small.safetensors")
     assert torch.equal(plain["0.bias"], saved.model[0].bias)
+
+
+def test_a_file_in_which_nothing_is_coded_is_plain_at_every_level():
+    for level in ("packed", "coded"):
+        plain = safetensors.torch.load(pack(Candidate.of(net()), original=net(), level=level))
+        assert same(dict(plain), states(net()))
 
 
 def test_the_same_candidate_gives_the_same_bytes():
@@ -296,6 +303,11 @@ def test_a_kill_during_save_leaves_a_whole_file_or_none(tmp_path: Path):
             os.kill(child, signal.SIGKILL)
             assert writer.stdout.readline() == "gone\n"
             assert not path.exists() or path.read_bytes() == whole
+        print("write", file=writer.stdin, flush=True)  # and left alone, it does write
+        child = int(writer.stdout.readline())
+        while not path.exists():
+            time.sleep(0.01)
+        os.kill(child, signal.SIGKILL)
     assert path.read_bytes() == whole
 
 

@@ -193,7 +193,7 @@ def test_zeros_are_not_stored_and_codes_are_packed():
     candidate = held(weight, grid(weight, 4), Mask(keep.reshape(100, 1000)))
     sizes = {
         (each.role, each.encoding): each.bytes
-        for each in inventory(pack(candidate, original=candidate.model))
+        for each in inventory(pack(candidate, original=candidate.model, level="packed"))
     }
     assert sizes["values", "grid"] == 10_000 * 4 // 8
     assert sizes["constraint", "Grid"] == 100 * 4

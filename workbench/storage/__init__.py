@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 SUFFIX = ".safetensors"
 
 
-def save(version: Version, path: str | Path, level: str = "packed") -> int:
+def save(version: Version, path: str | Path, level: str | None = None) -> int:
     """Write a version as one packed file and return its length in bytes.
 
     The file is written under a temporary name and renamed: a full disk or a kill leaves the old file or none.
 
     Args:
         path: ends in `.safetensors`; its folder exists.
-        level: "packed" for fast loading (these are the bytes the version's report counts), "coded" for the
-            smallest file.
+        level: "coded" for the smallest file, "packed" for the one that is quickest to load; the bytes that
+            the version's report counts, the smallest, where it is not given.
 
     Raises:
         StorageError: one line; nothing was written.
@@ -35,7 +35,7 @@ def save(version: Version, path: str | Path, level: str = "packed") -> int:
     if not hasattr(version, "packed_as"):
         raise StorageError(f"save takes a version, as wb.compress gives it; got {type(version).__name__}")
     place = files.target(path, SUFFIX)
-    return files.write(place, version.packed_as(level))
+    return files.write(place, version.packed if level is None else version.packed_as(level))
 
 
 def load(path: str | Path, model: nn.Module) -> Version:

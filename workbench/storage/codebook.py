@@ -32,16 +32,25 @@ def ways(content: Content) -> Iterator[Way]:
     mask = content.mask
     width = (count - (mask is None)).bit_length()
     every = symbols.offer(
-        lambda: codes if mask is None else np.where(mask, codes, np.uint16(count)),
+        lambda step: (
+            codes[::step] if mask is None else np.where(mask[::step], codes[::step], np.uint16(count))
+        ),
         content.count,
         width,
         content.level,
+        content.stride,
     )
     yield Way(NAME, _offer(every))
     if mask is not None:
         width = (count - 1).bit_length()
-        kept = symbols.offer(lambda: codes[mask], content.stored_count, width, content.level)
-        yield Way(NAME, _offer(kept), positions.smallest(mask, content.is_estimate, content.level))
+        kept = symbols.offer(
+            lambda step: codes[::step][mask[::step]],
+            content.stored_count,
+            width,
+            content.level,
+            content.stride,
+        )
+        yield Way(NAME, _offer(kept), positions.of(content))
 
 
 def read(parameters: Fields, data: memoryview, reading: Reading) -> Read:

@@ -19,6 +19,8 @@ C = TypeVar("C", bound=Constraint)
 Record = list[Any]  # [name, parameters] of one part of the file, as JSON
 
 LEVELS = ("packed", "coded")
+SMALLEST = "coded"
+_SAMPLE = 200_000  # values of a tensor that are looked at where an estimate of coded bytes is enough
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Content:
         is_estimate: sizes are wanted only, and may come from a sample.
         name: under which it is stored.
         shared: what the tensors stored before it have written for all.
+        found: what has been worked out and is wanted again.
     """
 
     tensor: Tensor
@@ -89,6 +92,7 @@ class Content:
     is_estimate: bool = False
     name: str = ""
     shared: Shared = field(default_factory=lambda: Shared())
+    found: dict[str, Any] = field(default_factory=dict)
 
     def constraint(self, kind: type[C]) -> C | None:
         """The constraint of one type, or None."""
@@ -98,6 +102,11 @@ class Content:
     def count(self) -> int:
         """How many values there are."""
         return self.tensor.numel()
+
+    @property
+    def stride(self) -> int:
+        """Of how many values one is looked at where frequencies are wanted; 1 unless it is an estimate."""
+        return max(1, self.count // _SAMPLE) if self.is_estimate else 1
 
     @cached_property
     def raw(self) -> np.ndarray:

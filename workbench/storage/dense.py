@@ -23,7 +23,7 @@ def ways(content: Content) -> Iterator[Way]:
     every = Offer(content.tensor.nbytes, lambda: Part([NAME, {}], as_bytes(content.raw)))
     if content.shows_mask:
         yield Way(NAME, every)
-    where = positions.smallest(content.stored, content.is_estimate, content.level)
+    where = positions.of(content)
     if content.is_clean:
         size = content.stored_count * content.tensor.element_size()
         yield Way(NAME, Offer(size, lambda: Part([NAME, {}], _stored(content))), where)

@@ -32,9 +32,11 @@ def offer(numbers: np.ndarray) -> Offer:
     return Offer(len(data), lambda: Part(record, data))
 
 
-def expected_bytes(numbers: np.ndarray) -> float:
-    """About how many bytes `offer` would take, without coding."""
+def expected_bytes(numbers: np.ndarray, count: int | None = None) -> float:
+    """About how many bytes `offer` would take, without coding; for `count` numbers like these."""
     counts = np.bincount(numbers, minlength=2)
+    if count is not None and numbers.size:
+        counts = counts * (count / numbers.size)
     return min(_expected_bits(counts, width) for width in _WIDTHS) / 8
 
 

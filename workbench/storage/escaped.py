@@ -8,15 +8,18 @@ random, and their own frequencies say so. At level "coded" only. (Gaps with an e
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from workbench.errors import StorageError
 from workbench.fields import Fields
-from workbench.storage import entropy, symbols
+from workbench.storage import entropy, gaps, symbols
 from workbench.storage.content import Offer, Part
 
 NAME = "escaped"
 _LIMITS = (7, 31, 127, 255)
+_FEW = 10_000  # gaps that are counted one by one even in an estimate
 
 
 def offer(stored: np.ndarray, is_estimate: bool, level: str) -> Offer | None:
@@ -24,11 +27,15 @@ def offer(stored: np.ndarray, is_estimate: bool, level: str) -> Offer | None:
     count = int(np.count_nonzero(stored))
     if level != "coded" or not 0 < count < 0.4 * stored.size:  # beyond that a bitmap is as good
         return None
-    gaps = np.diff(np.flatnonzero(stored), prepend=-1) - 1
-    runs = {limit: _escaped(gaps, limit) for limit in _LIMITS}
+    is_sampled = is_estimate and count > _FEW and stored.size > gaps.SAMPLED
+    skipped = gaps.some(stored) if is_sampled else gaps.every(stored)
+    runs = {limit: _escaped(skipped, limit) for limit in _LIMITS}
     limit = min(_LIMITS, key=lambda each: entropy.expected_bytes(runs[each]))
     run = runs[limit]
-    codes = symbols.offer(lambda: run, run.size, limit.bit_length(), level)
+    if is_sampled:
+        size = entropy.expected_bytes(run, round(run.size * count / max(1, skipped.size)))
+        return Offer(math.ceil(size), lambda: Part([NAME, {}], b""))  # an estimate is not written
+    codes = symbols.offer(lambda step: run[::step], run.size, limit.bit_length(), level)
 
     def write() -> Part:
         part = codes.write()
@@ -49,8 +56,8 @@ def read(parameters: Fields, data: memoryview, count: int) -> np.ndarray:
     ends = np.flatnonzero(run != limit)
     if (ends.size and run.max() > limit) or (length and (not ends.size or ends[-1] != length - 1)):
         raise StorageError("the gaps hold a symbol that is none, or stop in the middle of one")
-    gaps = (np.diff(ends, prepend=-1) - 1) * limit + run[ends]
-    at = np.cumsum(gaps + 1) - 1
+    skipped = (np.diff(ends, prepend=-1) - 1) * limit + run[ends]
+    at = np.cumsum(skipped + 1) - 1
     if at.size and at[-1] >= count:
         raise StorageError("the gaps run past the end of the tensor")
     stored = np.zeros(count, np.bool_)
@@ -58,8 +65,8 @@ def read(parameters: Fields, data: memoryview, count: int) -> np.ndarray:
     return stored
 
 
-def _escaped(gaps: np.ndarray, limit: int) -> np.ndarray:
-    ends = np.cumsum(gaps // limit + 1) - 1
-    run = np.full(int(ends[-1]) + 1, limit, np.uint16)
-    run[ends] = gaps % limit
+def _escaped(skipped: np.ndarray, limit: int) -> np.ndarray:
+    ends = np.cumsum(skipped // limit + 1) - 1
+    run = np.full(int(ends[-1]) + 1 if ends.size else 0, limit, np.uint16)
+    run[ends] = skipped % limit
     return run

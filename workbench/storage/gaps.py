@@ -21,6 +21,7 @@ from workbench.storage.content import Offer, Part
 
 NAME = "gaps"
 _SAMPLE = (32, 8192)  # runs of values, and how many in each, where an estimate is enough
+SAMPLED = _SAMPLE[0] * _SAMPLE[1]
 _FEW = 100_000  # gaps that are counted one by one even then
 
 
@@ -29,15 +30,15 @@ def offer(stored: np.ndarray, is_estimate: bool, level: str) -> Offer | None:
     count = int(np.count_nonzero(stored))
     if count * 2.5 > stored.size:  # at half the values, a gap takes two bits and a bitmap two as well
         return None
-    is_sampled = is_estimate and count > _FEW and stored.size > _SAMPLE[0] * _SAMPLE[1]
-    gaps = _sampled_gaps(stored) if is_sampled else _gaps(stored)
+    is_sampled = is_estimate and count > _FEW and stored.size > SAMPLED
+    gaps = some(stored) if is_sampled else every(stored)
     low = _best_low(gaps)
     if is_sampled:
         unary = count + math.ceil(int(np.sum(gaps >> low)) * count / max(1, gaps.size))
     else:
         unary = count + int(np.sum(gaps >> low))
     size = bits.packed_bytes(count, low) + (unary + 7) // 8
-    return Offer(size, lambda: Part([NAME, {"count": count, "low": low}], _written(_gaps(stored), low)))
+    return Offer(size, lambda: Part([NAME, {"count": count, "low": low}], _written(every(stored), low)))
 
 
 def read(parameters: Fields, data: memoryview, count: int) -> np.ndarray:
@@ -65,15 +66,15 @@ def read(parameters: Fields, data: memoryview, count: int) -> np.ndarray:
     return stored
 
 
-def _gaps(stored: np.ndarray) -> np.ndarray:
+def every(stored: np.ndarray) -> np.ndarray:
     return np.diff(np.flatnonzero(stored), prepend=-1) - 1
 
 
-def _sampled_gaps(stored: np.ndarray) -> np.ndarray:
-    """The gaps inside runs of values spread evenly over the tensor."""
+def some(stored: np.ndarray) -> np.ndarray:
+    """Some of the gaps: those inside runs of values spread evenly over the tensor."""
     runs, length = _SAMPLE
     starts = np.linspace(0, stored.size - length, runs).astype(np.int64)
-    return np.concatenate([_gaps(stored[start : start + length])[1:] for start in starts])
+    return np.concatenate([every(stored[start : start + length])[1:] for start in starts])
 
 
 def _best_low(gaps: np.ndarray) -> int:

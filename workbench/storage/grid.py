@@ -8,6 +8,7 @@ of all values. Where only stored values are written and none is zero, zero has n
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -28,16 +29,27 @@ def ways(content: Content) -> Iterator[Way]:
     grid = content.constraint(Grid)
     if grid is None or not content.tensor.is_floating_point() or not content.is_clean:
         return
-    codes = cache(lambda: grid.codes(content.tensor).reshape(-1).numpy())
-    every = symbols.offer(lambda: _all(codes(), grid, content.mask), content.count, grid.bits, content.level)
+    codes = cache(lambda step: _codes(content, grid, step))
+    mask, stored = content.mask, content.stored
+    every = symbols.offer(
+        lambda step: _all(codes(step), grid, None if mask is None else mask[::step]),
+        content.count,
+        grid.bits,
+        content.level,
+        content.stride,
+    )
     yield Way(NAME, _offer(every, {}))
     is_told = content.is_estimate and grid.bits > 2 and content.level == "packed"  # zeros change no width
     has_zeros = is_told or content.nonzero_count < content.stored_count
     width = grid.bits if has_zeros else (2 * grid.top - 1).bit_length()
     kept = symbols.offer(
-        lambda: _stored(codes()[content.stored], grid, has_zeros), content.stored_count, width, content.level
+        lambda step: _stored(codes(step)[stored[::step]], grid, has_zeros),
+        content.stored_count,
+        width,
+        content.level,
+        content.stride,
     )
-    where = positions.smallest(content.stored, content.is_estimate, content.level)
+    where = positions.of(content)
     yield Way(NAME, _offer(kept, {} if has_zeros else {"nonzero": True}), where)
 
 
@@ -91,6 +103,19 @@ def _offer(codes: Offer, parameters: dict[str, bool]) -> Offer:
         return Part([NAME, {"codes": part.record, **parameters}], part.data)
 
     return Offer(codes.size, write)
+
+
+def _codes(content: Content, grid: Grid, step: int) -> np.ndarray:
+    """Every `step`-th code."""
+    tensor, scale = content.tensor, grid.scale
+    if step == 1:
+        return grid.codes(tensor).reshape(-1).numpy()
+    if scale.numel() == scale.shape[:1].numel() == tensor.shape[0]:  # a scale for each row
+        rows = torch.arange(0, tensor.numel(), step) // (tensor.numel() // tensor.shape[0])
+        scale = scale.reshape(-1)[rows]
+    elif scale.numel() > 1:
+        scale = scale.expand(tensor.shape).reshape(-1)[::step]
+    return replace(grid, scale=scale.reshape(-1)).codes(tensor.reshape(-1)[::step]).numpy()
 
 
 def _all(codes: np.ndarray, grid: Grid, mask: np.ndarray | None) -> np.ndarray:

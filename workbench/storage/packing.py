@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from workbench import structure
 from workbench.candidate import Candidate
@@ -15,11 +15,12 @@ from workbench.errors import StorageError
 from workbench.recipe import Recipe
 from workbench.storage import container, header
 from workbench.storage.container import Plain
-from workbench.storage.content import LEVELS, Content, Shared
+from workbench.storage.content import LEVELS, SMALLEST, Content, Shared
 from workbench.storage.encodings import Encoded, constraint_parts, encode, ways
 from workbench.tensors import DTYPES, NAMES, Named, as_bytes, plain, raw, tensors
 
 STREAM = "workbench.packed"  # the name of the tensor that holds all that is not plain
+_LARGE = 4096  # bytes of a plain tensor that the smallest file, too, keeps under its own name
 _TYPICAL_HEADER = 450  # compressed characters of a recipe, seed, fingerprints and a few figures
 
 
@@ -30,7 +31,7 @@ def pack(
     original: nn.Module,
     report: Any = None,
     seed: int = 0,
-    level: str = "packed",
+    level: str = SMALLEST,
 ) -> bytes:
     """A candidate as a packed file: one safetensors file, written down in `storage/README.md`.
 
@@ -42,7 +43,7 @@ def pack(
         recipe, seed: how the candidate was made; kept in the header.
         original: the model the recipe began from; the file holds how the candidate's structure differs.
         report: a `Report`, or its `to_dict()`; its main figures are kept in the header.
-        level: "packed" for fast loading, "coded" for the smallest file.
+        level: "coded" for the smallest file, "packed" for the one that is quickest to load.
 
     Raises:
         StorageError: something that a file cannot hold; nothing was written.
@@ -61,15 +62,20 @@ def repack(data: bytes, candidate: Candidate, level: str) -> bytes:
     return _assembled(candidate, dict(header.from_metadata(opened.metadata).given), level)
 
 
-def estimate_bytes(candidate: Candidate, level: str = "packed") -> int:
+def estimate_bytes(candidate: Candidate, level: str = SMALLEST) -> int:
     """About how many bytes `pack` would write, within 2 %: the same choices, counted instead of written."""
     names = [Plain("", "F32", (), b"")]
     total = len(container.write(names, header.to_metadata({}))) + _TYPICAL_HEADER
+    is_plain_model = not candidate.constraints
     for each, content in _contents(candidate, level, is_estimate=True):
         constraints = constraint_parts(content)
         way = ways(content)[0]
         total += way.size + sum(len(part.data) for part in constraints)
-        is_plain = level == "packed" and not constraints and way.positions is None
+        is_plain = (
+            not constraints
+            and way.positions is None
+            and (is_plain_model or _has_a_name(content.tensor, level))
+        )
         total += len(each.name) + 60 if is_plain else 24 + 6 * len(constraints)
     return total
 
@@ -142,7 +148,8 @@ def _assembled(candidate: Candidate, head: dict[str, Any], level: str) -> bytes:
     for named, content in _contents(candidate, level):
         tensor, encoded = content.tensor, encode(content)
         record = _record(named, tensor, encoded)
-        is_entry = encoded.is_plain and level == "packed" and named.name != STREAM
+        is_named = not candidate.constraints or _has_a_name(tensor, level)
+        is_entry = is_named and encoded.is_plain and named.name != STREAM
         if is_entry:
             entries.append(Plain(named.name, NAMES[tensor.dtype], tuple(tensor.shape), as_bytes(raw(tensor))))
             record = {key: record[key] for key in ("name", "also", "constraints") if key in record}
@@ -158,6 +165,11 @@ def _assembled(candidate: Candidate, head: dict[str, Any], level: str) -> bytes:
         entries.append(Plain(STREAM, "U8", (len(packed),), packed))
     head = {key: value for key, value in head.items() if value not in ({}, [])}
     return container.write(entries, header.to_metadata({**head, "level": level, "tensors": records}))
+
+
+def _has_a_name(tensor: Tensor, level: str) -> bool:
+    """Whether a plain tensor stands under its own name, for every safetensors reader, at about 60 bytes."""
+    return level == "packed" or tensor.nbytes >= _LARGE
 
 
 def _record(named: Named, tensor: Any, encoded: Encoded) -> dict[str, Any]:

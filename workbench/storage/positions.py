@@ -7,9 +7,17 @@ import numpy as np
 from workbench.errors import StorageError
 from workbench.fields import Fields
 from workbench.storage import bitmap, escaped, gaps
-from workbench.storage.content import Offer
+from workbench.storage.content import Content, Offer
 
+NAME = "positions"
 WAYS = {each.NAME: each for each in (bitmap, gaps, escaped)}
+
+
+def of(content: Content) -> Offer:
+    """The shortest way to write which values of a tensor are stored, sought once."""
+    if NAME not in content.found:
+        content.found[NAME] = smallest(content.stored, content.is_estimate, content.level)
+    return content.found[NAME]
 
 
 def smallest(stored: np.ndarray, is_estimate: bool = False, level: str = "packed") -> Offer:

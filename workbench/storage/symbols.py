@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -26,19 +27,23 @@ READERS: dict[str, Callable[[Fields, memoryview, int], np.ndarray]] = {
 CODERS = (entropy.offer,)  # tried at level "coded"
 
 
-def offer(numbers: Callable[[], np.ndarray], count: int, width: int, level: str) -> Offer:
+def offer(numbers: Callable[[int], np.ndarray], count: int, width: int, level: str, stride: int = 1) -> Offer:
     """The shortest way to write `count` whole numbers below `2**width`.
 
-    `numbers` is called when they are needed: the packed size is known without them.
+    `numbers(stride)` is called when they are needed, with 1 for all of them: the packed size is known without
+    them, and the coded size, where `stride` is above 1, is estimated from some of them.
     """
 
     def write() -> Part:
-        return Part([_FIXED, {"width": width}], bits.pack(numbers(), width))
+        return Part([_FIXED, {"width": width}], bits.pack(numbers(1), width))
 
     fixed = Offer(bits.packed_bytes(count, width), write)
     if level != "coded" or not count:
         return fixed
-    return min([fixed, *(coder(numbers().reshape(-1)) for coder in CODERS)], key=lambda each: each.size)
+    if stride > 1:
+        coded = math.ceil(entropy.expected_bytes(numbers(stride).reshape(-1), count))
+        return min(fixed, Offer(coded, write), key=lambda each: each.size)
+    return min([fixed, *(coder(numbers(1).reshape(-1)) for coder in CODERS)], key=lambda each: each.size)
 
 
 def read(record: Any, data: memoryview, count: int) -> np.ndarray:

@@ -16,7 +16,7 @@ def _run(request: Request, session: Session) -> None:
 
     version = session.version(request.words[0])
     path = Path(request.words[1]).expanduser()
-    written = save(version, path, request.flags.get("--level", "packed"))
+    written = save(version, path, request.flags.get("--level"))
     session.show(Page((Words(f"{path}: {units.size(written)}{_against(version, written)}"),)))
 
 
