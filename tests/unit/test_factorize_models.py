@@ -9,6 +9,7 @@ import small
 import torch
 from torch import nn
 
+from workbench import examples
 from workbench.candidate import Candidate
 from workbench.constraints import Mask
 from workbench.errors import WorkbenchError
@@ -76,6 +77,17 @@ def test_thin_layers_can_be_shared_and_go_through_a_file():
     assert {"0.0.weight", "0.1.weight"} <= set(made.constraints)
     unpacked = unpack(pack(made, recipe=recipe, original=work.baseline), work.baseline)
     assert small.same(small.states(made.model), small.states(unpacked.candidate.model))
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.3])
+def test_a_target_of_bytes_is_met_by_the_file(ratio):
+    work = examples.load("digits")
+    recipe = Recipe.parse(f"Factorize(ratio={ratio}, by='bytes')")
+    whole, split = (
+        len(pack(each, recipe=recipe, original=work.baseline))
+        for each in (work.candidate(), run(work, *recipe))
+    )
+    assert 0.9 * ratio * whole < split <= ratio * whole
 
 
 def test_constraints_of_split_layers_end_and_it_says_so():

@@ -70,7 +70,8 @@ def test_energy_is_kept_with_as_few_parameters_as_can_be(prepared, energy):
 def test_a_target_is_met_and_not_by_far(prepared, by, ratio):
     chosen, _ = choose(prepared, Rule(ratio=ratio, by=by, worth=0))
     share = left(prepared, chosen, "macs" if by == "macs" else "parameters")
-    assert ratio - 0.06 < share <= ratio + 1e-9
+    room = 0.04 if by == "bytes" else 0.0  # the file's header is allowed for
+    assert ratio - 0.06 - room < share <= ratio + 1e-9
 
 
 def test_a_target_loses_less_than_one_ratio_for_all_at_the_same_size(prepared):

@@ -12,6 +12,9 @@ from workbench.lowrank.prepared import Prepared, PreparedLayer
 from workbench.lowrank.rule import Chosen, Picked, Rule
 from workbench.lowrank.split import Split
 
+_HEADER, _RECORDS = 1_000, 250  # bytes of a packed file beside its tensors: once, and for each split layer
+_UNITS = {"macs": "multiplications"}
+
 
 def to_target(
     prepared: Prepared, free: list[PreparedLayer], fixed: Mapping[str, Chosen], rule: Rule
@@ -46,7 +49,10 @@ def to_target(
     result: dict[str, tuple[Chosen | None, str]] = {}
     for each in free:
         choice = menus[each.name][0](rows[each.name])
-        result[each.name] = (choice, "" if choice else f"worth more than its share of the {rule.by}")
+        result[each.name] = (
+            choice,
+            "" if choice else f"worth more than its share of the {_UNITS.get(rule.by, rule.by)}",
+        )
     return result
 
 
@@ -97,8 +103,11 @@ def _affordable(
 def _budget(
     prepared: Prepared, fixed: Mapping[str, Chosen], free: list[PreparedLayer], rule: Rule, cost: str
 ) -> float:
-    """What the free layers may cost together."""
-    return rule.ratio * _total(prepared, rule) - _elsewhere(prepared, fixed, free, rule, cost)
+    """What the free layers may cost together; of bytes, less what the file says about them."""
+    spare = 0.0
+    if rule.by == "bytes":
+        spare = (_HEADER * (1 - rule.ratio) + _RECORDS * len(free)) / _bytes_each(prepared)
+    return rule.ratio * _total(prepared, rule) - _elsewhere(prepared, fixed, free, rule, cost) - spare
 
 
 def _share(
@@ -113,10 +122,16 @@ def _share(
 
 
 def _total(prepared: Prepared, rule: Rule) -> float:
-    """The model's cost in the units that layers are counted in; bytes as float32 parameters."""
+    """The model's cost in the units that layers are counted in; bytes as parameters."""
     if rule.by == "macs" and not prepared.macs:
         raise OptionError("by='macs' needs an example input; give example= or input_shape= to the workload")
-    return {"macs": prepared.macs, "parameters": prepared.parameters, "bytes": prepared.bytes / 4}[rule.by]
+    in_parameters = prepared.bytes / _bytes_each(prepared)
+    return {"macs": prepared.macs, "parameters": prepared.parameters, "bytes": in_parameters}[rule.by]
+
+
+def _bytes_each(prepared: Prepared) -> int:
+    """Of one parameter of a layer that can be split."""
+    return prepared.layers[0].layer.module.weight.element_size() if prepared.layers else 4
 
 
 def _elsewhere(
