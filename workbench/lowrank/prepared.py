@@ -71,10 +71,8 @@ class Prepared:
             was not run.
         is_aware: whether errors are those of outputs on training data. unseen: layers of which only the
             weight is approximated all the same.
-        model: the one that was split; its modules' tensors are shared.
     """
 
-    model: nn.Module
     layers: tuple[PreparedLayer, ...]
     whole: tuple[Whole, ...]
     parameters: int
@@ -128,7 +126,6 @@ def prepare(
         else:
             whole.append(Whole(each.name, "a wide kernel, which method='svd' leaves alone"))
     return Prepared(
-        model,
         tuple(prepared),
         tuple(whole),
         parameters=sum(each.numel() for each in model.parameters()),
