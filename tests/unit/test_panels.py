@@ -334,6 +334,45 @@ def test_without_data_everything_but_accuracy_works(work):
     session.close()
 
 
+def test_data_of_the_notebook_are_offered_and_taken(work):
+    from torch.utils.data import DataLoader, TensorDataset
+
+    from workbench.workload import Workload
+
+    train, validation = (DataLoader(TensorDataset(*small.blobs(n)), 16) for n in (96, 48))
+    names = {"train_loader": train, "val_loader": validation, "_hidden": train, "other": 3}
+    panel = Workbench(Workload(small.net()), "PruneWeights(0.5)", names=names)
+    offered = one(panel, ipywidgets.Dropdown, description="validation data")
+    assert [value for _, value in offered._options_full] == ["", "val_loader", "train_loader"]
+    offered.value = "val_loader"
+    panel.wait()
+    assert (
+        panel.error == "" and panel.preview.accuracy.n == panel.work.validation.n == 24
+    )  # half is for tests
+    assert offered.layout.display == "none"
+    assert str(panel.recipe) == "PruneWeights(sparsity=0.5)"
+    panel.close()
+
+
+def test_input_shape_is_asked_for_where_it_is_needed():
+    from torch import nn
+
+    from workbench.workload import Workload
+
+    panel = Workbench(Workload(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())), "PruneWeights(0.5)", names={})
+    panel.wait()
+    typed = one(panel, ipywidgets.Text, description="input shape")
+    assert typed.layout.display == "" and panel.preview.macs is None
+    typed.value = "three"
+    assert panel.error == "a shape is whole numbers with commas between, like 3, 224, 224; got 'three'"
+    typed.value = "4, 8, 8"
+    assert "does not take its input" in panel.error
+    typed.value = "3, 8, 8"
+    panel.wait()
+    assert panel.error == "" and panel.preview.macs == 4 * 3 * 9 * 6 * 6
+    panel.close()
+
+
 def test_closed_session_stops_its_run_and_hears_no_more(work):
     tree = VersionTree(None, work)
     session = Session(work, LONG, tree=tree).open()
@@ -543,7 +582,7 @@ def test_what_a_view_raises_is_shown(panel):
     def broken():
         raise RuntimeError("a view broke")
 
-    panel._views[3].refresh = broken
+    panel._views[-2].refresh = broken
     panel.recipe = "PruneWeights(sparsity=0.9)"
     panel.wait()
     assert panel.error == "RuntimeError: a view broke"

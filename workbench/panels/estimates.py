@@ -1,18 +1,20 @@
 """What a panel can say before anything is run: previews, the baseline's figures, what each layer keeps.
 
-All of it is worked out in one thread; the recipe asked for last comes first.
+Two threads work it out: what arithmetic can tell in one, so that it never waits for a batch of data; what
+data must tell in the other. In both the recipe asked for last comes first.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from workbench.panels import points
 from workbench.panels.figures import Known
-from workbench.panels.worker import Worker
+from workbench.panels.worker import Make, Worker
 from workbench.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -44,25 +46,54 @@ class Estimates:
         self.preview: Preview | None = None
         self.known = Known(has_data=work.validation is not None)
         self.worker = Worker(self._failed, work.threads)
+        self.previewer = self._previewer = Previewer(work)
+        self._judge = Worker(self._failed, work.threads)
         self._tell = tell
         self._told_failure = failed
-        self._previewer = Previewer(work)
+        self._lock = threading.Lock()
+        self._current: object = None  # the previews that are wanted; what others still bring is too late
         self._first_accuracy_took = math.inf
         self._original: tuple[LayerRecord, ...] = ()
         self._of_version: dict[str, tuple[LayerRecord, ...]] = {}
 
     def ask(self, recipe: Recipe, names: Mapping[str, Any]) -> None:
         """Preview a recipe now, instead of the one before."""
+        self._judge.drop()
         self.worker.ask(lambda: self._previewing(recipe, names))
 
     def look_at(self, version: Version) -> None:
         """Nothing is to be previewed: a version is shown, and its layers are wanted."""
+        self._judge.drop()
         self.worker.drop()
         self.worker.later(lambda: self._looking_at(version))
 
     def learn_the_baseline(self) -> None:
         """Find out about the original, the quickest first; its latency when the hand rests."""
-        self.worker.later(self._learning)
+        self.worker.later(self._measuring)
+        self._judge.later(self._judging_the_baseline)
+
+    def later(self, make: Make) -> None:
+        """Do something that takes seconds in the time between."""
+        self._judge.later(make)
+
+    def pause(self, is_paused: bool) -> None:
+        """Leave what can wait alone while a run needs the processor; previews go on."""
+        self.worker.pause(is_paused)
+        self._judge.pause(is_paused)
+
+    def wait(self, timeout: float) -> None:
+        """Wait until nothing is left to do.
+
+        Raises:
+            TimeoutError: there still is after `timeout` seconds.
+        """
+        for each in (self.worker, self._judge):  # in this order: the first asks the second
+            each.wait(timeout)
+
+    def close(self) -> None:
+        """End both threads."""
+        self.worker.close()
+        self._judge.close()
 
     def layers(self, version: Version | None) -> list[Layer]:
         """What each layer keeps: of a version, else of the preview, else of the original."""
@@ -74,24 +105,36 @@ class Estimates:
         return points.layers(self._original, now)
 
     def _previewing(self, recipe: Recipe, names: Mapping[str, Any]) -> Iterator[None]:
-        """Publish the first estimate at once, then about ten a second, and the last.
+        """What arithmetic can tell; the rest of the estimate is left to the other thread."""
+        previews = self.previewer.previewing(recipe, names=names)
+        first = next(previews)
+        self._current = previews
+        # a mark that loses and finds its height at every move would flicker: what is quick is waited for
+        if first.is_final or self._first_accuracy_took > QUICK:
+            self._publish(previews, first)
+        if not first.is_final:
+            self._judge.ask(lambda: self._judging(previews))
+        yield
 
-        Where a first accuracy is quick to be had it is waited for: a mark that loses and finds its height at
-        every move of a slider would flicker.
-        """
-        began = shown_at = 0.0
-        for index, preview in enumerate(self._previewer.previewing(recipe, names=names)):
+    def _judging(self, previews: Iterator[Preview]) -> Iterator[None]:
+        """Publish the first accuracy at once, then about ten a second, and the last."""
+        shown_at = began = time.monotonic()
+        for index, preview in enumerate(previews):
             now = time.monotonic()
             if index == 0:
-                began, is_due = now, self._first_accuracy_took > QUICK
-            else:
-                self._first_accuracy_took = now - began if index == 1 else self._first_accuracy_took
-                is_due = now - shown_at >= PUBLISH_EVERY
-            if is_due or preview.is_final:
-                shown_at, self.preview = now, preview
-                self._tell("figures")
-                self._tell("layers")
+                self._first_accuracy_took = now - began
+            if index == 0 or preview.is_final or now - shown_at >= PUBLISH_EVERY:
+                shown_at = now
+                self._publish(previews, preview)
             yield
+
+    def _publish(self, previews: object, preview: Preview) -> None:
+        with self._lock:
+            if previews is not self._current:
+                return
+            self.preview = preview
+        self._tell("figures")
+        self._tell("layers")
 
     def _looking_at(self, version: Version) -> Iterator[None]:
         from workbench.measurement.compute import layers
@@ -101,16 +144,23 @@ class Estimates:
             self._of_version[version.id] = tuple(layers(version.candidate, self.work))
         self._tell("layers")
 
-    def _learning(self) -> Iterator[None]:
-        from workbench.measurement import measuring
-        from workbench.measurement.baselines import evaluating_baseline, known
+    def _measuring(self) -> Iterator[None]:
+        """The size and structure of the original."""
+        from workbench.measurement.baselines import known
 
-        found = next(self._previewer.previewing(Recipe()))
-        self._original = found.layers
         size = known(self.work).size
-        self._learned(stored=size.stored, claimed=size.claimed, macs=found.macs, parameters=found.parameters)
-        self._tell("layers")
+        self._learned(stored=size.stored, claimed=size.claimed)
         yield
+        found = next(self.previewer.previewing(Recipe()))
+        self._original = found.layers
+        self._learned(macs=found.macs, parameters=found.parameters)
+        self._tell("layers")
+
+    def _judging_the_baseline(self) -> Iterator[None]:
+        """Its accuracy, and its latency."""
+        from workbench.measurement import measuring
+        from workbench.measurement.baselines import evaluating_baseline
+
         if self.work.validation is not None:
             evaluation = yield from evaluating_baseline(self.work, "validation")
             self._learned(accuracy=evaluation.accuracy)
@@ -119,7 +169,8 @@ class Estimates:
             self._learned(latency=report.latency)
 
     def _learned(self, **found: Any) -> None:
-        self.known = self.known.told(**found)
+        with self._lock:
+            self.known = self.known.told(**found)
         self._tell("figures")
 
     def _failed(self, error: Exception) -> None:

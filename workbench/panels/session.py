@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import WorkbenchError
 from workbench.job import Job
 from workbench.measurement import units
-from workbench.panels import points, saving
+from workbench.panels import missing, points, saving
 from workbench.panels.estimates import Estimates
 from workbench.panels.runs import Runs
 from workbench.panels.steps import Draft
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
 
-TOPICS = ("recipe", "figures", "layers", "training", "job", "versions", "status")
+TOPICS = ("work", "recipe", "figures", "layers", "training", "job", "versions", "status")
 
 
 class Session:
@@ -50,22 +50,16 @@ class Session:
         names: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        from workbench.versions import tree_for
-
-        self.work = work
-        self.tree = tree if tree is not None else tree_for(work)
         self.runtime = "pytorch"
         self.status = ""
         self.error = ""
-        self.estimates = Estimates(work, self._tell, self.fail)
-        self.runs = Runs(work, self.tree, self._job_told)
         self._inside: Collection[str] | None = None
         self._names = names
         self._clock = clock
         self._lock = threading.RLock()
         self._observers: list[Callable[[str], None]] = []
+        self._take(work, tree)
         self._moments = Moments(Moment(Draft.of(self._first(recipe)), self._head_id()))
-        self._leave_tree = self.tree.observe(self._versions_changed)
 
     def open(self) -> Session:
         """Begin: look at the baseline, and preview the recipe."""
@@ -75,10 +69,8 @@ class Session:
 
     def close(self) -> None:
         """Let go of the tree, end the previews and stop a run."""
-        self._leave_tree()
         self._observers.clear()
-        self.estimates.worker.close()
-        self.runs.stop()
+        self._let_go()
 
     def observe(self, observer: Callable[[str], None]) -> None:
         """Call `observer(topic)` after every change."""
@@ -91,7 +83,12 @@ class Session:
             TimeoutError: they are not after `timeout` seconds.
         """
         self.runs.wait(timeout)
-        self.estimates.worker.wait(timeout)
+        self.estimates.wait(timeout)
+
+    @property
+    def names(self) -> Mapping[str, Any]:
+        """What bare names stand for: the notebook's variables, where no others were given."""
+        return self._names if self._names is not None else vars(sys.modules["__main__"])
 
     @property
     def draft(self) -> Draft:
@@ -177,11 +174,19 @@ class Session:
 
     def run(self, seed: int = 0) -> None:
         """Begin to make a version of the recipe, in a thread of its own."""
-        self._try(lambda: self.runs.start(self.recipe, self._variables(), seed))
+        self._try(lambda: self.runs.start(self.recipe, self.names, seed))
 
     def stop(self) -> None:
         """Ask the run to end at its next step; what it has so far is measured and kept."""
         self.runs.stop()
+
+    def give(self, **more: Any) -> None:
+        """Go on with the same model and `validation=` data, or an `input_shape=`."""
+        self._try(lambda: self._go_on(missing.given(self.work, **more)))
+
+    def give_shape(self, text: str) -> None:
+        """Go on with inputs of the shape a text spells: `3, 224, 224`."""
+        self._try(lambda: self._go_on(missing.given(self.work, input_shape=missing.shape(text))))
 
     def save(self, name: str = "") -> None:
         """Write the version that is shown to a file; the suffix says how (`.safetensors`, `.onnx`)."""
@@ -205,6 +210,31 @@ class Session:
         )
         self._tell("status")
 
+    def _take(self, work: Workload, tree: VersionTree | None = None) -> None:
+        from workbench.versions import tree_for
+
+        self.work = work
+        self.tree = tree if tree is not None else tree_for(work)
+        self.estimates = Estimates(work, self._tell, self.fail)
+        self.runs = Runs(work, self.tree, self._job_told)
+        self._leave_tree = self.tree.observe(self._versions_changed)
+
+    def _let_go(self) -> None:
+        self._leave_tree()
+        self.estimates.close()
+        self.runs.stop()
+
+    def _go_on(self, work: Workload) -> None:
+        """Take another workload; the steps stay, versions are those of the new one."""
+        self._let_go()
+        self._take(work)
+        with self._lock:
+            self._moments = Moments(Moment(self.draft, self._head_id()))
+        self.open()
+        self._say("")
+        for topic in TOPICS:
+            self._tell(topic)
+
     def _first(self, recipe: Recipe | str | None) -> Recipe:
         if recipe is not None:
             return Recipe.of(recipe)
@@ -215,9 +245,6 @@ class Session:
 
     def _head_id(self) -> str | None:
         return self.tree.head.id if self.tree.head is not None else None
-
-    def _variables(self) -> Mapping[str, Any]:
-        return self._names if self._names is not None else vars(sys.modules["__main__"])
 
     def _try(self, action: Callable[[], None]) -> None:
         try:
@@ -264,10 +291,10 @@ class Session:
         if (version := self.version) is not None:
             self.estimates.look_at(version)
         else:
-            self.estimates.ask(self.recipe, self._variables())
+            self.estimates.ask(self.recipe, self.names)
 
     def _job_told(self, job: Job[Version]) -> None:
-        self.estimates.worker.pause(job.is_running)
+        self.estimates.pause(job.is_running)
         if job.is_running:
             self._say("stopping: what there is so far is kept" if job.state == "stopping" else "")
         elif job.error is not None:
@@ -300,7 +327,7 @@ class Session:
             self._say(saving.write(version, path))
             return
         self._say(f"writing {path.name}")  # an export takes seconds
-        self.estimates.worker.later(lambda: self._writing(version, path))
+        self.estimates.later(lambda: self._writing(version, path))
 
     def _writing(self, version: Version, path: Path) -> Iterator[None]:
         yield

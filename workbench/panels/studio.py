@@ -12,6 +12,7 @@ import ipywidgets
 from workbench.panels import open_panels
 from workbench.panels.charts_box import ChartsBox
 from workbench.panels.closing import close
+from workbench.panels.missing_box import MissingBox
 from workbench.panels.recipe_box import RecipeBox
 from workbench.panels.run_box import RunBox
 from workbench.panels.session import Session
@@ -58,15 +59,16 @@ class Workbench(ipywidgets.VBox):
         versions = VersionsBox(self.session)
         charts = ChartsBox(self.session, versions.widget)
         steps, strip, runs = RecipeBox(self.session), StripBox(self.session), RunBox(self.session)
+        lacks = MissingBox(self.session)
         self.board = charts.board
-        self._views = (strip, steps, runs, charts, versions)
+        self._views = (strip, lacks, steps, runs, charts, versions)
         left = ipywidgets.VBox([steps.widget, runs.widget])
         left.add_class("wb-side")
         body = ipywidgets.Box([left, charts.widget])
         body.add_class("wb-body")
         style = ipywidgets.HTML(f"<style>{_STYLE.read_text(encoding='utf-8')}</style>")
         style.layout.display = "none"
-        super().__init__([style, strip.widget, body])
+        super().__init__([style, strip.widget, lacks.widget, body])
         self.add_class("wb-workbench")
         self.session.observe(self._changed)
         open_panels.opened(self)
@@ -135,6 +137,13 @@ class Workbench(ipywidgets.VBox):
             TimeoutError: they are not after `timeout` seconds.
         """
         self.session.wait(timeout)
+
+    def add(self, view: Any) -> None:
+        """Show one more view below: it has a `widget`, the `topics` it shows, and `refresh()`."""
+        with self._drawing:
+            self.children = (*self.children, view.widget)
+            self._views = (*self._views, view)
+            self._refresh(view)
 
     def close(self) -> None:
         """Stop what runs and free every widget of the panel."""
