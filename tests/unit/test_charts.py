@@ -215,3 +215,27 @@ def test_summaries_tell_the_figures():
     assert "alpha: 1.70 KB · 90 % zeros · 4 bits." in layers.summary(LAYERS)
     assert "0.05 at epoch 2.0" in training.summary(RECORDS)
     assert "95.0 % after epoch 2" in validation.summary(RECORDS, 0.99)
+
+
+def test_thin_layers_count_as_the_layer_they_were_made_of():
+    from types import SimpleNamespace
+
+    from workbench.panels.points import layers as of_records
+
+    def record(name: str, kind: str, parameters: int) -> SimpleNamespace:
+        return SimpleNamespace(
+            name=name,
+            kind=kind,
+            shape=(parameters,),
+            parameters=parameters,
+            nonzero=parameters,
+            bits=32,
+            claimed_bytes=4 * parameters,
+        )
+
+    original = [record("conv", "Conv2d", 10), record("fc1", "Linear", 1000)]
+    now = [record("conv", "Conv2d", 10), record("fc1.0", "Linear", 100), record("fc1.1", "Linear", 50)]
+    conv, fc1 = layers.rows(of_records(original, now))
+    assert (conv["name"], fc1["name"]) == ("conv", "fc1")
+    assert (fc1["original"], fc1["kept"]) == (4000, 600)
+    assert "2 thin layers" in fc1["text"]

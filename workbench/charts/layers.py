@@ -19,7 +19,10 @@ _TEXTS = 155  # pixels the texts take
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: bytes it had and keeps (claimed), its parameters, those that are not zero, its bits."""
+    """One layer: bytes it had and keeps (claimed), its parameters, those that are not zero, its bits.
+
+    `parts` is how many thin layers it was split into.
+    """
 
     name: str
     kind: str
@@ -29,6 +32,7 @@ class Layer:
     nonzero: int
     bits: float | None = None
     shape: tuple[int, ...] = ()
+    parts: int = 1
     is_selected: bool = False
 
 
@@ -60,9 +64,7 @@ def chart() -> alt.LayerChart:
     pick = alt.selection_point(name="pick", fields=["name"], on="click")
     had = base.mark_bar(fill=theme.ink("line"), fillOpacity=0.45, height=12).encode(x=x, y=y)
     keeps = base.mark_bar(fill=theme.ink("accent"), height=12).encode(x=alt.X("kept:Q"), y=y)
-    text = base.mark_text(align="left", dx=6, baseline="middle").encode(
-        x=alt.X("original:Q"), y=y, text="text:N"
-    )
+    text = base.mark_text(align="left", dx=6, baseline="middle").encode(x=alt.X("end:Q"), y=y, text="text:N")
     layers = [
         had.encode(tooltip=_tooltip()).add_params(pick),
         keeps.encode(tooltip=_tooltip()),
@@ -100,6 +102,7 @@ def _row(position: int, layer: Layer) -> dict[str, Any]:
         "shape": " × ".join(map(str, layer.shape)) or "–",
         "original": layer.original_bytes,
         "kept": layer.kept_bytes,
+        "end": max(layer.original_bytes, layer.kept_bytes),
         "zeros": zeros,
         "parameters_text": f"{layer.parameters:,}",
         "zeros_text": units.share(zeros),
@@ -115,6 +118,8 @@ def _text(layer: Layer) -> str:
     """`4.1 KB · 90 % zeros · 4 bits`: what is not as it was is said."""
     zeros = 1 - layer.nonzero / layer.parameters
     parts = [units.size(layer.kept_bytes)]
+    if layer.parts > 1:
+        parts.append(f"{layer.parts} thin layers")
     if zeros >= 0.005:
         parts.append(f"{units.share(zeros, 0)} zeros")
     if layer.bits is not None and layer.bits < 32:

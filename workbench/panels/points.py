@@ -61,21 +61,36 @@ def of_version(version: Version, runtime: str, is_selected: bool) -> Point:
 
 
 def layers(original: Iterable[LayerRecord], now: Iterable[LayerRecord]) -> list[Layer]:
-    """What each layer keeps beside what it had; layers that a step made had nothing."""
+    """What each layer keeps beside what it had; the thin layers one was split into count as that one."""
     had = {record.name: record.claimed_bytes for record in original}
-    return [
-        Layer(
-            name=record.name,
-            kind=record.kind,
-            original_bytes=had.get(record.name, 0),
-            kept_bytes=record.claimed_bytes,
-            parameters=record.parameters,
-            nonzero=record.nonzero,
-            bits=record.bits,
-            shape=record.shape,
-        )
-        for record in now
-    ]
+    parts: dict[str, list[LayerRecord]] = {}
+    for record in now:
+        parts.setdefault(_origin(record.name, had), []).append(record)
+    return [_layer(name, had.get(name, 0), records) for name, records in parts.items()]
+
+
+def _origin(name: str, known: Mapping[str, Any]) -> str:
+    """The layer of the original that a layer is, or is a part of: `fc1` for `fc1.0`; else its own name."""
+    outer = name
+    while outer and outer not in known:
+        outer = outer.rpartition(".")[0]
+    return outer or name
+
+
+def _layer(name: str, had: float, records: Sequence[LayerRecord]) -> Layer:
+    largest = max(records, key=lambda record: record.parameters)
+    parameters = sum(record.parameters for record in records)
+    return Layer(
+        name=name,
+        kind=largest.kind if len(records) == 1 else f"{len(records)} thin layers",
+        original_bytes=had,
+        kept_bytes=sum(record.claimed_bytes for record in records),
+        parameters=parameters,
+        nonzero=sum(record.nonzero for record in records),
+        bits=sum(record.bits * record.parameters for record in records) / max(parameters, 1),
+        shape=largest.shape,
+        parts=len(records),
+    )
 
 
 def curve(histories: Iterable[Iterable[Mapping[str, Any]]]) -> list[dict[str, Any]]:
