@@ -26,7 +26,7 @@ class Latency:
         baseline_ms: the baseline's median in the same run.
         speedup: above 1 the model is faster than the baseline; the median over the rounds of the ratio
             within a round, so not exactly the ratio of the medians. `speedup_low` to `speedup_high` is its
-            95 % interval, at least 1 % to each side.
+            95 % interval within this run, at least 1 % to each side.
         artefact_bytes: what the runtime loads.
         rounds: how often both were timed.
         is_simulated: the weights lie on a grid, but this runtime computed them in float32.
