@@ -51,8 +51,9 @@ def main() -> int:
         print(f"{'error, ' + name:16}{errors[0]:>12}{errors[1]:>12}   on {split.n:,}")
     pair = paired(before, after)
     print(
-        f"\npaired on the test data: {pair.lost} lost, {pair.gained} gained, {100 * pair.difference:+.2f} points "
-        f"({100 * pair.low:+.2f} to {100 * pair.high:+.2f}), p = {pair.p_value:.2f}"
+        f"\npaired on the test data: {pair.lost} lost, {pair.gained} gained, "
+        f"{100 * pair.difference:+.2f} points ({100 * pair.low:+.2f} to {100 * pair.high:+.2f}), "
+        f"p = {pair.p_value:.2f}"
     )
     is_met = ratio >= SMALLER and more <= MORE_ERRORS
     if after.n < FULL:
