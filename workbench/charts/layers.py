@@ -57,7 +57,9 @@ def chart() -> alt.LayerChart:
     y = alt.Y("name:N", title=None, sort=alt.EncodingSortField("position", op="min"))
     y.axis = alt.Axis(ticks=False, domain=False, labelLimit=120)
     ticks = alt.ExprRef("max(1, floor((width - 100) / 110))")
-    x_axis = alt.Axis(labelExpr=axes.SIZE, tickCount=ticks, labelOverlap="greedy", titleAnchor="start")
+    x_axis = alt.Axis(
+        labelExpr=axes.SIZE, tickCount=ticks, labelOverlap="greedy", titleAnchor="start", orient="top"
+    )
     # the texts stand to the right of the longest bar
     scale = alt.Scale(nice=False, domainMin=0, range=[0, alt.ExprRef(f"max(60, width - {_TEXTS})")])
     x = alt.X("original:Q", title="bytes, claimed", axis=x_axis, scale=scale)

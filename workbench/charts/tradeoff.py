@@ -1,7 +1,7 @@
 """The trade-off: accuracy against what a version costs, stored bytes on a log axis or latency.
 
 Solid marks are measured versions, hollow ones previews; the baseline is a pinned square. Families have a
-colour and a shape. A preview whose accuracy is not known yet is an upright dashed line at its size.
+colour and a shape. What has no accuracy, or not yet, is an upright line at its size, dashed for a preview.
 """
 
 from __future__ import annotations
@@ -80,9 +80,7 @@ def chart(against: Axis = "size") -> alt.LayerChart:
         base.mark_rule(strokeWidth=1, opacity=0.7)
         .encode(x=x, y=alt.Y("low:Q"), y2="high:Q", stroke=stroke)
         .transform_filter(f"{measured} || {preview}"),
-        base.mark_rule(strokeDash=[4, 4], strokeWidth=2)
-        .encode(x=x, stroke=stroke, tooltip=_tooltip())
-        .transform_filter(f"{preview} && !isValid(datum.accuracy)"),
+        *_upright(base, x, stroke, preview, measured),
         placed.mark_point(shape="circle", size=260, stroke=theme.ink(), strokeWidth=1.5).transform_filter(
             "datum.selected && isValid(datum.accuracy)"
         ),
@@ -98,6 +96,21 @@ def chart(against: Axis = "size") -> alt.LayerChart:
     ]
     described = "Accuracy against stored size; hollow marks are previews, solid marks measured versions."
     return theme.themed(alt.layer(*layers), described, HEIGHT)
+
+
+def _upright(base: alt.Chart, x: alt.X, stroke: alt.Stroke, preview: str, measured: str) -> list[alt.Chart]:
+    """What has no accuracy (yet) as a line at its cost: dashed for a preview."""
+    import altair as alt
+
+    unknown = "!isValid(datum.accuracy)"
+    line = base.mark_rule(strokeWidth=2).encode(x=x, stroke=stroke, tooltip=_tooltip())
+    dashed = base.mark_rule(strokeWidth=2, strokeDash=[4, 4]).encode(x=x, stroke=stroke, tooltip=_tooltip())
+    text = base.mark_text(align="left", dx=5, y=8).encode(x=x, text=alt.Text("label:N"))
+    return [
+        line.transform_filter(f"{unknown} && ({measured})"),
+        dashed.transform_filter(f"{unknown} && {preview}"),
+        text.transform_filter(f"{unknown} && (datum.kind === 'baseline' || datum.selected || {preview})"),
+    ]
 
 
 def _zoom_and_box() -> list[alt.Parameter]:
