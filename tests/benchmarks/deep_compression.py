@@ -48,8 +48,8 @@ class Task:
 TASKS = {
     "lenet-300-100": Task(
         "PruneWeights(sparsity=0.9) | FineTune(epochs=4, learning_rate=0.1, optimizer='sgd') | "
-        "PruneWeights(sparsity=0.96) | FineTune(epochs=6, learning_rate=0.1, optimizer='sgd') | "
-        "PruneWeights(sparsity=0.98) | FineTune(epochs=12, learning_rate=0.1, optimizer='sgd') | "
+        "PruneWeights(sparsity=0.95) | FineTune(epochs=6, learning_rate=0.1, optimizer='sgd') | "
+        "PruneWeights(sparsity=0.97) | FineTune(epochs=12, learning_rate=0.1, optimizer='sgd') | "
         "ShareWeights(clusters=32, biases=True) | FineTune(epochs=3, learning_rate=0.001)",
         40,
         (1.64, 1.58),

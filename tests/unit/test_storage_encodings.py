@@ -9,14 +9,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from packing import grid, held, round_trip
+from packing import Holder, grid, held, round_trip
 from torch import Tensor
 
+from workbench.candidate import Candidate
 from workbench.constraints import Codebook, Grid, Mask
 from workbench.errors import StorageError
 from workbench.fields import Fields
+from workbench.job import finish
 from workbench.storage import bits, entropy, gaps, inventory, pack, positions
 from workbench.storage.content import LEVELS
+from workbench.technique import Context
+from workbench.techniques.quantize import Quantize
 from workbench.tensors import DTYPES, plain, same_bits
 
 SHAPES = st.lists(st.integers(0, 9), min_size=0, max_size=3).map(tuple)
@@ -221,3 +225,18 @@ def test_tensors_that_a_file_cannot_hold_are_named(tensor: Tensor, word: str):
     candidate = held(tensor)
     with pytest.raises(StorageError, match=f"weight is .*{word}"):
         pack(candidate, original=candidate.model)
+
+
+@pytest.mark.parametrize(("bits", "bytes_each"), [(4, 2), (8, 2), (12, 4)])
+def test_scales_take_two_bytes_up_to_eight_bits(bits: int, bytes_each: int):
+    start, step, context = Candidate.of(Holder(normal((6, 50), 0))), Quantize(bits), Context(work=None)
+    rounded = finish(step.apply(start, context, step.prepare(start, context)))
+    data = pack(rounded, original=start.model)
+    assert [each.bytes for each in inventory(data) if each.role == "constraint"] == [6 * bytes_each]
+    again = round_trip(rounded).candidate
+    assert torch.equal(again.model.weight, rounded.model.weight)
+    assert torch.equal(
+        again.constraints.of("weight", Grid).scale, rounded.constraints.of("weight", Grid).scale
+    )
+    exact = start.model.weight.abs().amax(1, keepdim=True) / rounded.constraints.of("weight", Grid).top
+    assert bool(((rounded.model.weight - start.model.weight).abs() <= 0.6 * exact).all())

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from workbench.candidate import Candidate
     from workbench.constraints import Constraint
 
-_SCALE_BYTES = 4  # scales are float32
+_SCALE_BYTES = 4  # scales are float32, half of that where float16 holds them
 _SHARED_BYTES = 2  # the values of a codebook are float16
 
 
@@ -43,8 +43,17 @@ def parameter_bytes(candidate: Candidate, name: str) -> int:
     mask = candidate.constraints.of(name, Mask)
     kept = int(mask.keep.sum()) if mask is not None else tensor.numel()
     scales = [each.scale for each in _chain(candidate, name) if hasattr(each, "scale")]
-    beside = sum(_SCALE_BYTES * each.numel() for each in scales) + _codebook_bytes(candidate, name)
+    beside = sum(_scale_bytes(each) for each in scales) + _codebook_bytes(candidate, name)
     return math.ceil(bits(candidate, name) * kept / 8) + beside
+
+
+def _scale_bytes(scale: Tensor) -> int:
+    import torch
+
+    from workbench.constraints import as_float16
+
+    is_short = torch.equal(as_float16(scale), scale.float())
+    return scale.numel() * (_SCALE_BYTES // 2 if is_short else _SCALE_BYTES)
 
 
 def _codebook_bytes(candidate: Candidate, name: str) -> int:

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 import torch
 
-from workbench.constraints import Grid
+from workbench.constraints import Grid, as_float16
 from workbench.errors import StorageError
 from workbench.fields import Fields
 from workbench.storage import positions, symbols
@@ -79,9 +79,12 @@ def read(parameters: Fields, data: memoryview, reading: Reading) -> Read:
 
 
 def write_constraint(grid: Grid, content: Content) -> Part:
-    """The grid itself: its bits in the record, its scales as float32."""
+    """The grid itself: its bits in the record; its scales, as float16 where that holds every one exactly."""
     scale = plain(grid.scale, "a grid's scale").float()
-    return Part([Grid.__name__, {"bits": grid.bits, "shape": list(scale.shape)}], as_bytes(raw(scale)))
+    record = {"bits": grid.bits, "shape": list(scale.shape)}
+    if torch.equal(as_float16(scale), scale):
+        return Part([Grid.__name__, {**record, "half": True}], as_bytes(raw(scale.half())))
+    return Part([Grid.__name__, record], as_bytes(raw(scale)))
 
 
 def read_constraint(parameters: Fields, data: memoryview, reading: Reading) -> Grid:
@@ -91,10 +94,11 @@ def read_constraint(parameters: Fields, data: memoryview, reading: Reading) -> G
     fits = len(shape) <= len(reading.shape) and all(
         own in (1, full) for own, full in zip(shape[::-1], reading.shape[::-1], strict=False)
     )
-    if not fits or len(data) != 4 * int(np.prod(shape, dtype=np.int64)):
+    dtype = torch.float16 if parameters.flag("half") else torch.float32
+    if not fits or len(data) != dtype.itemsize * int(np.prod(shape, dtype=np.int64)):
         raise StorageError("the scales of a grid do not fit its tensor")
-    values = np.frombuffer(data, np.uint8).view(np.uint32).copy()
-    return Grid(bits, from_raw(values, torch.float32, shape))
+    values = np.frombuffer(data, np.uint8).copy()
+    return Grid(bits, from_raw(values, dtype, shape).float())
 
 
 def _offer(codes: Offer, parameters: dict[str, bool]) -> Offer:
