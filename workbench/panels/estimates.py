@@ -134,7 +134,6 @@ class Estimates:
                 return
             self.preview = preview
         self._tell("figures")
-        self._tell("layers")
 
     def _looking_at(self, version: Version) -> Iterator[None]:
         from workbench.measurement.compute import layers

@@ -19,7 +19,7 @@ _ROWS = 8
 class VersionsBox:
     """Shows the versions of a session; the one worked from is selected."""
 
-    topics = ("versions", "figures")
+    topics = ("versions",)
 
     def __init__(self, session: Session) -> None:
         self._session = session
