@@ -45,6 +45,7 @@ TECHNIQUES_KNOW = {
     "ranking",
     "training",
     "sharing",
+    "tying",
     "lowrank",
 }
 UNPICKLING = re.compile(r"\b(pickle|dill|joblib|cloudpickle|shelve)\b|weights_only=False")
