@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -189,7 +190,7 @@ class Job(Generic[T]):
         self._thread = threading.current_thread()
         try:
             self._publish(always=True)
-            with _torch_threads(self._threads):
+            with _torch_threads(self._threads), _inference_mode_off():
                 state = self._step_through()
         except Stopped:
             state = "stopped"
@@ -261,6 +262,17 @@ def _interrupt_calls(stop: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _inference_mode_off() -> Iterator[None]:
+    """Let the work make tensors that can be trained, whatever mode it was called in."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.is_inference_mode_enabled():
+        yield
+        return
+    with torch.inference_mode(mode=False):
+        yield
 
 
 @contextmanager

@@ -17,15 +17,17 @@ class Original:
 
     Args:
         model: the person's own.
-        baseline: a plain copy of it, whose tensors are the ones compared with where the names agree.
+        baseline: a plain copy of it, whose weights are the ones compared with where the names agree.
     """
 
     def __init__(self, model: nn.Module, baseline: nn.Module) -> None:
         self._layers = _layers(model)
-        theirs, ours = tensors(model), tensors(baseline)
-        if theirs.keys() != ours.keys():
-            ours = {name: tensor.detach().clone() for name, tensor in theirs.items()}
-        self._tensors = ours
+        plain = dict(baseline.named_parameters(remove_duplicate=False))
+        # buffers are copied: a model may count in them when it is called, and the baseline is
+        self._tensors = {
+            name: plain[name] if name in plain else tensor.detach().clone()
+            for name, tensor in tensors(model).items()
+        }
 
     def difference(self, model: nn.Module) -> str | None:
         """The first layer or tensor that is no longer what it was, or None."""

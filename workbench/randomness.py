@@ -28,16 +28,22 @@ class RandomStates:
 
     def __enter__(self) -> None:
         self._lock.acquire()
-        self._callers = _random_states()
-        if self._own is None:
-            _seed_all(self._seed)
-        else:
-            _set_random_states(self._own)
+        try:
+            self._callers = _random_states()
+            if self._own is None:
+                _seed_all(self._seed)
+            else:
+                _set_random_states(self._own)
+        except BaseException:  # an interrupt comes anywhere; a lock kept would hold all later work up
+            self._lock.release()
+            raise
 
     def __exit__(self, *exception: object) -> None:
-        self._own = _random_states()
-        _set_random_states(self._callers)
-        self._lock.release()
+        try:
+            self._own = _random_states()
+            _set_random_states(self._callers)
+        finally:
+            self._lock.release()
 
 
 @contextmanager

@@ -169,10 +169,10 @@ def check_prepared_does_not_depend_on_the_controls(given: Given) -> None:
     context = Context(work, seed=1)
     kept = step.prepare(start, context)
     for other in _neighbors(step):
-        ours, theirs = (
-            _outcome(other, start, context, made) for made in (kept, other.prepare(start, context))
-        )
-        assert _agree(ours, theirs), (
+        both = kept, other.prepare(start, context)
+        tries = ([_outcome(other, start, context, made) for made in both] for _ in range(3))
+        # more than one, since a step that times layers does not choose the same ones every time
+        assert any(_agree(*each) for each in tries), (
             f"{other} differs when prepared for {step}: name the option in prepared_by"
         )
 

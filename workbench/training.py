@@ -113,6 +113,7 @@ class _Learner:
             is_empty = next(self.model.parameters(), None) is None
             why = "the model has no parameters" if is_empty else "every parameter is frozen (requires_grad)"
             raise WorkbenchError(f"nothing to train: {why}")
+        self._names = {name: _names_of(self.model, name) for name in self.latent}
         self.is_fed = False
         self._caller = _Caller(self.model, work)
         self._has_batch_norm = any(
@@ -155,8 +156,12 @@ class _Learner:
         return float(value.detach())
 
     def _call(self, inputs: Any) -> Any:
-        weights = {f"model.{n}": self.constraints.constrain(n, latent) for n, latent in self.latent.items()}
-        return functional_call(self._caller, weights, (inputs,))
+        weights = {}
+        for name, latent in self.latent.items():
+            weight = self.constraints.constrain(name, latent)
+            weights |= {f"model.{each}": weight for each in self._names[name]}
+        # not tied by functional_call: it puts back the wrong tensor where one layer stands in two places
+        return functional_call(self._caller, weights, (inputs,), tie_weights=False)
 
     def written(self) -> Candidate:
         """A snapshot on tensors of its own: the free weights of now, constrained ones in the model."""
@@ -166,6 +171,17 @@ class _Learner:
         latent = {name: tensor.detach().clone() for name, tensor in self.latent.items()}
         values = {id(leaf): leaf.detach().clone() for leaf in self.learned.values()}
         return self.start.trained(model, latent, self.constraints.replacing(values))
+
+
+def _names_of(model: nn.Module, name: str) -> list[str]:
+    """The names of a parameter, one for each layer that holds it: tied layers each have their own."""
+    wanted = model.get_parameter(name)
+    return [
+        f"{path}.{key}" if path else key
+        for path, module in model.named_modules()  # a layer that stands in two places comes once
+        for key, parameter in module.named_parameters(recurse=False)
+        if parameter is wanted
+    ]
 
 
 class _Caller(nn.Module):

@@ -375,6 +375,25 @@ def test_tied_weights_train_as_one():
         assert not torch.equal(end.model[2].weight, start.model[2].weight)
 
 
+def test_one_layer_in_two_places_trains_as_one():
+    layer = nn.Linear(8, 8)
+    work = learning(net(nn.ReLU(), layer, nn.ReLU(), layer))
+    for start in (work.candidate(), rounded(pruned(work.candidate()))):
+        end = trained(work, start)
+        assert end.model[4] is end.model[2]
+        assert not torch.equal(end.model[2].weight, start.model[2].weight)
+        assert all(each.is_leaf for each in end.model.parameters())
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_training_works_where_gradients_are_off(mode):
+    work = learning()
+    outside = trained(work, rounded(work.candidate()))
+    with mode():
+        inside = trained(work, rounded(work.candidate()))
+    assert same(states(inside.model), states(outside.model))
+
+
 class Recurrent(nn.Module):
     def __init__(self, **options: Any) -> None:
         super().__init__()

@@ -562,6 +562,24 @@ def test_what_is_no_change(how):
     work.check_unchanged()
 
 
+def test_a_model_that_counts_its_calls_does_not_change_by_being_measured():
+    class Counting(nn.Linear):
+        def __init__(self) -> None:
+            super().__init__(FEATURES, CLASSES)
+            self.register_buffer("calls", torch.zeros(()))
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls += 1
+            return super().forward(x)
+
+    work = workload(Counting())
+    work.call(work.baseline, X)
+    work.check_unchanged()
+    work.model(X)
+    with pytest.raises(ModelChanged, match="first in calls"):
+        work.check_unchanged()
+
+
 # ---- the rest -------------------------------------------------------------------------------------------
 
 
