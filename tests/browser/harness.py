@@ -194,6 +194,22 @@ class Notebook:
         self.page.wait_for_selector(f"body[data-jp-theme-light={is_light}]", state="attached")
         self.page.wait_for_timeout(800)
 
+    def drag(self, label: str, by: int) -> None:
+        """Drag a slider's handle by so many pixels, in steps, as a hand does."""
+        slider = self.page.locator(".widget-hslider", has_text=label).locator(".noUi-handle").first
+        slider.scroll_into_view_if_needed()
+        box = slider.bounding_box()
+        assert box is not None, f"no slider {label!r} is in sight"
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + by, y, steps=12)
+        self.page.mouse.up()
+
+    def press(self, name: str) -> None:
+        """Click a button of the studio."""
+        self.page.locator(f".wb-workbench button:has-text({name!r})").click()
+
     def screenshot(self, name: str, selector: str | None = None) -> Path:
         """A picture of the page, or of one element, in tests/output/."""
         OUTPUT.mkdir(exist_ok=True)

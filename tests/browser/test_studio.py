@@ -33,25 +33,9 @@ def studio(page_of_studio) -> Notebook:
     return page_of_studio
 
 
-def drag(notebook: Notebook, label: str, by: int) -> None:
-    """Drag a slider's handle by so many pixels, in steps, as a hand does."""
-    slider = notebook.page.locator(".widget-hslider", has_text=label).locator(".noUi-handle").first
-    slider.scroll_into_view_if_needed()
-    box = slider.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    notebook.page.mouse.move(x, y)
-    notebook.page.mouse.down()
-    notebook.page.mouse.move(x + by, y, steps=12)
-    notebook.page.mouse.up()
-
-
-def button(notebook: Notebook, name: str):
-    return notebook.page.locator(f".wb-workbench button:has-text({name!r})")
-
-
 def test_dragging_a_slider_changes_recipe_preview_and_chart(studio):
     before = studio.page.evaluate(PREVIEW)
-    drag(studio, "sparsity", 40)
+    studio.drag("sparsity", 40)
     studio.wait_for_python("panel.recipe.steps[0].sparsity > 0.5")
     studio.execute("panel.wait()")
     recipe = studio.python("str(panel.recipe)")
@@ -84,7 +68,7 @@ def test_wrong_recipe_is_said_and_changes_nothing(studio):
 
 def test_run_makes_a_solid_mark_and_selects_it(studio):
     made = studio.python("len(panel.versions)")
-    button(studio, "Run").click()
+    studio.press("Run")
     studio.wait_for_python(f"len(panel.versions) == {made + 1}", timeout=120)
     studio.execute("panel.wait(120)")
     id_ = studio.python("panel.selected.id")
@@ -98,20 +82,18 @@ def test_run_makes_a_solid_mark_and_selects_it(studio):
 
 def test_stop_is_seen_at_once_and_keeps_what_there_is(studio):
     studio.execute("panel.recipe = 'FineTune(epochs=1000)'")
-    button(studio, "Run").click()
+    studio.press("Run")
     studio.wait_for_python("len(panel.session.runs.records) > 3", timeout=60)
-    seen = studio.page.evaluate("""() => new Promise((resolve) => {
+    # how fast it is seen is measured by tests/benchmarks/slider_latency.py
+    studio.page.evaluate("""() => new Promise((resolve) => {
       const status = document.querySelector('.wb-status');
-      const began = performance.now();
-      const poll = () => (status.innerText.includes('stopping') ? resolve(performance.now() - began)
-                                                               : requestAnimationFrame(poll));
+      const poll = () => (status.innerText.includes('stopping') ? resolve() : requestAnimationFrame(poll));
       [...document.querySelectorAll('.wb-runs button')].find((b) => b.innerText.includes('Stop')).click();
       poll();
     })""")
     studio.execute("panel.wait(120)")
     assert studio.python("panel.selected.is_stopped")
     assert "stopped before the recipe's end" in studio.page.locator(".wb-status").inner_text()
-    assert seen < 250  # 100 ms on a quiet machine; tests/benchmarks measures it
 
 
 def test_training_curve_is_drawn(studio):
@@ -129,9 +111,9 @@ def test_training_curve_is_drawn(studio):
 
 
 def test_undo_button_brings_the_slider_back(studio):
-    drag(studio, "sparsity", 30)
+    studio.drag("sparsity", 30)
     studio.wait_for_python("panel.recipe.steps[0].sparsity > 0.5")
-    button(studio, "undo").click()
+    studio.press("undo")
     assert studio.wait_for_python("str(panel.recipe) == 'PruneWeights(sparsity=0.5)'")
 
 
@@ -207,5 +189,5 @@ def test_a_page_that_loads_again_shows_the_studio(studio):
     studio.save()
     studio.reload()
     studio.page.wait_for_selector("[data-chart=tradeoff] canvas")
-    drag(studio, "sparsity", 30)
+    studio.drag("sparsity", 30)
     assert studio.wait_for_python("panel.recipe.steps[0].sparsity > 0.5")
