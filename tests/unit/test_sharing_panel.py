@@ -34,6 +34,7 @@ def test_the_slider_moves_the_values(panel: Sharing):
     panel.recipe = "ShareWeights(clusters=3)"
     panel.wait()
     assert [len(each.values) for each in panel.values] == [3, 3]
+    assert sum(row["kind"] == "value" for row in panel.codebook.board.shown("codebook")) == 3
     assert all(sum(each.density) == sum(each.uses) for each in panel.values)
     assert panel.receipt is None, "a preview is not stored, so it has no receipt"
 
@@ -59,6 +60,7 @@ def test_a_version_comes_with_its_receipt(panel: Sharing):
     version = panel.selected
     assert panel.receipt is not None
     assert panel.receipt.stored_bytes == len(version.packed)
+    assert panel.codebook.board.shown("receipt")[-1]["high"] == len(version.packed)
     assert [len(each.values) for each in panel.values] == [4, 4]
     panel.recipe = "ShareWeights(clusters=4)"
     panel.wait()

@@ -93,6 +93,8 @@ class CodebookBox:
             names = [name for name, _ in options]
             if before in names:
                 self._list.value = names.index(before)
+            elif found:  # the list of the most weights
+                self._list.value = max(range(len(found)), key=lambda number: sum(found[number].uses))
         self._draw()
 
     def _draw(self) -> None:
