@@ -119,11 +119,11 @@ def _start(work: Workload, parent: Version | None) -> Candidate:
     Raises:
         VersionError: the parent is no version, or was made from another model.
     """
+    if parent is None:
+        return work.candidate()
     from workbench.storage import unpack
     from workbench.versions import Version
 
-    if parent is None:
-        return work.candidate()
     if not isinstance(parent, Version):
         raise VersionError(f"parent must be a version, got {shown(parent)}; tree.get('v1') finds one by name")
     if parent.fingerprint == work.fingerprint:

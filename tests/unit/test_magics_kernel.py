@@ -123,7 +123,7 @@ def test_nothing_is_said_twice(kernel):
 
 def test_an_interrupt_keeps_the_best_so_far(kernel):
     line = "%compress net --epochs 1000 --train train --validation val --test test --into stopped"
-    sent = kernel.run(line, interrupt_at="FineTune")
+    sent = kernel.run(line, interrupt_at="loss")
     assert sent.reply["status"] == "ok", sent.reply
     assert kernel.value("stopped.is_stopped") is True
     assert kernel.value("len(stopped.stages)") == 1
