@@ -56,7 +56,9 @@ def _aligned(rows: list[tuple[str, ...]]) -> str:
 
 def _html(rows: list[tuple[str, ...]]) -> str:
     def cells(row: tuple[str, ...], tag: str) -> str:
-        return "".join(f"<{tag}>{escape(each)}</{tag}>" for each in row)
+        first, *others = (escape(each) for each in row)
+        right = "".join(f"<{tag} style='text-align:right'>{each}</{tag}>" for each in others)
+        return f"<{tag} style='text-align:left'>{first}</{tag}>{right}"
 
     body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows[1:])
-    return f"<table><thead><tr>{cells(rows[0], 'th')}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<table class='wb-table'><thead><tr>{cells(rows[0], 'th')}</tr></thead><tbody>{body}</tbody></table>"
