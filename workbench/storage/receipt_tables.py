@@ -61,4 +61,5 @@ def _html(rows: list[tuple[str, ...]]) -> str:
         return f"<{tag} style='text-align:left'>{first}</{tag}>{right}"
 
     body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows[1:])
-    return f"<table class='wb-table'><thead><tr>{cells(rows[0], 'th')}</tr></thead><tbody>{body}</tbody></table>"
+    head = cells(rows[0], "th")
+    return f"<table class='wb-table'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
