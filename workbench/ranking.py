@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from workbench.tensors import nonzeros
+
 
 class Ranking:
     """Scores of several tensors, ordered together.
@@ -34,7 +36,7 @@ class Ranking:
             return {name: torch.ones_like(score, dtype=torch.bool) for name, score in self._scores.items()}
         threshold = self._at(count - 1)
         keep = {name: score > threshold for name, score in self._scores.items()}
-        surplus = count - (self.size - sum(int(torch.count_nonzero(each)) for each in keep.values()))
+        surplus = count - (self.size - sum(nonzeros(each) for each in keep.values()))
         return keep if surplus == 0 else self._with_ties(keep, threshold, -surplus)
 
     def _with_ties(self, keep: dict[str, Tensor], threshold: float, back: int) -> dict[str, Tensor]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import ipywidgets
 import pytest
 from small import workload
 
 import workbench as wb
 from workbench.charts import codebook as chart
 from workbench.charts.codebook import Values
+from workbench.options import option_named
 from workbench.panels import Sharing
+from workbench.panels.controls import Control
 from workbench.versions import VersionTree
 
 
@@ -37,6 +40,15 @@ def test_the_slider_moves_the_values(panel: Sharing):
     assert sum(row["kind"] == "value" for row in panel.codebook.board.shown("codebook")) == 3
     assert all(sum(each.density) == sum(each.uses) for each in panel.values)
     assert panel.receipt is None, "a preview is not stored, so it has no receipt"
+
+
+def test_the_slider_of_clusters_moves_by_ratios():
+    option = option_named(wb.ShareWeights, "clusters")
+    told = []
+    control = Control(option, 16, told.append)
+    assert isinstance(control.widget, ipywidgets.FloatLogSlider)
+    control.widget.value = 2**4.5
+    assert told == [23]
 
 
 def test_one_list_for_the_model_is_one(panel: Sharing):

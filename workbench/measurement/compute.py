@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from workbench.candidate import Candidate
     from workbench.workload import Workload
 
+_QUICK = 50_000_000  # parameters
+_FUSED = ("scaled_dot_product", "multi_head_attention", "transformer_encoder_layer")  # in operators' names
+
 Call = Callable[["nn.Module", Any], Any]
 
 
@@ -83,14 +86,20 @@ def macs(model: nn.Module, example: Any, call: Call | None = None) -> int | None
 def count_macs(model: nn.Module, example: Any, call: Call | None = None) -> Macs | None:
     """The same with the share of each parameter, which tells a layer's part.
 
-    Runs without data on the meta device, where fused attention and recurrent layers come apart into the
-    products they are made of; a model that needs values runs on its own device.
+    A model of ordinary size simply runs. One that is large, or whose attention is fused into a kernel that
+    hides its products, runs without data on the meta device, where it comes apart; where that fails because
+    the model needs values, it runs on its own device with attention taken apart.
     """
     if example is None:
         return None
     from workbench.data import mapped
 
     call = call or plain_call
+    if parameters(model) < _QUICK:  # the meta device costs two seconds of imports the first time
+        try:
+            return _counted(model, example, call, is_whole=True)
+        except Exception:
+            pass  # fused, or whatever else: the other ways tell
     try:
         return _counted(meta_copy(model), mapped(lambda each: each.to("meta"), example), call)
     except Exception:  # whatever a model does that needs values: branches, .item(), tensors of its own
@@ -150,7 +159,8 @@ def meta_copy(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, memo=empty)
 
 
-def _counted(model: nn.Module, example: Any, call: Call) -> Macs:
+def _counted(model: nn.Module, example: Any, call: Call, is_whole: bool = False) -> Macs:
+    """Run and count. With `is_whole`, kernels that hide products are refused by a `LookupError`."""
     import torch
     from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -161,9 +171,15 @@ def _counted(model: nn.Module, example: Any, call: Call) -> Macs:
         """Counts the products among the operators below autograd. (`FlopCounterMode` itself hooks every
         module of the process, so a job that trains in another thread would be counted too.)"""
 
+        @classmethod
+        def _should_skip_dynamo(cls) -> bool:
+            return False  # else it imports torch's compiler, for two seconds
+
         def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
             kwargs = kwargs or {}
             formula = _formula(function)
+            if is_whole and any(word in function.name() for word in _FUSED):
+                raise LookupError(f"{function.name()} hides its products")
             if formula is None and function is not torch.ops.prim.device.default:
                 with self:
                     if (result := function.decompose(*args, **kwargs)) is not NotImplemented:
@@ -228,6 +244,6 @@ def _owners(model: nn.Module) -> Iterator[tuple[str, nn.Module, dict[str, nn.Par
 
 
 def _nonzero(tensor: Tensor) -> int:
-    import torch
+    from workbench.tensors import nonzeros
 
-    return int(torch.count_nonzero(tensor.detach()))
+    return nonzeros(tensor)

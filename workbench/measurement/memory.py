@@ -27,6 +27,10 @@ def peak_memory(model: nn.Module, example: Any, call: Call | None = None) -> int
     alive = _Alive()
 
     class Watching(TorchDispatchMode):
+        @classmethod
+        def _should_skip_dynamo(cls) -> bool:
+            return False  # else it imports torch's compiler, for two seconds
+
         def __torch_dispatch__(self, function, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
             result = function(*args, **(kwargs or {}))
             for each in tree_leaves(result):

@@ -38,10 +38,11 @@ def claimed_bytes(candidate: Candidate) -> int:
 def parameter_bytes(candidate: Candidate, name: str) -> int:
     """The claimed bytes of one parameter."""
     from workbench.constraints import Mask
+    from workbench.tensors import nonzeros
 
     tensor = candidate.model.get_parameter(name)
     mask = candidate.constraints.of(name, Mask)
-    kept = int(mask.keep.sum()) if mask is not None else tensor.numel()
+    kept = nonzeros(mask.keep) if mask is not None else tensor.numel()
     scales = [each.scale for each in _chain(candidate, name) if hasattr(each, "scale")]
     beside = sum(_scale_bytes(each) for each in scales) + _codebook_bytes(candidate, name)
     return math.ceil(bits(candidate, name) * kept / 8) + beside

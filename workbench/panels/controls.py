@@ -114,6 +114,11 @@ def _whole(option: Option, value: int, common: dict[str, Any]) -> _Made:
     low, high = option.low, option.high
     if low is None or high is None or high - low > _MOST_NOTCHES:
         return _Made(ipywidgets.IntText(value=value, **common))
+    if option.log and low > 0:
+        ends = {"base": 2, "min": math.log2(low), "max": math.log2(high), "step": 1 / 16}
+        return _Made(
+            ipywidgets.FloatLogSlider(value, readout_format=".0f", **ends, **common), to_option=round
+        )
     step = int(option.step or 1)
     return _Made(ipywidgets.IntSlider(value, min=int(low), max=int(high), step=step, **common))
 
