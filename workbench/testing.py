@@ -14,7 +14,9 @@ raises `AssertionError` with a line that says which promise is broken.
 
 from __future__ import annotations
 
+import gc
 import re
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -177,6 +179,16 @@ def check_prepared_does_not_depend_on_the_controls(given: Given) -> None:
         )
 
 
+def check_prepared_lets_go(given: Given) -> None:
+    """What is prepared is kept as long as its candidate: it must not be what keeps the candidate."""
+    work, start = _under_a_mask()
+    _applied(_step(given), work, start)
+    alive = weakref.ref(start)
+    del start
+    gc.collect()
+    assert alive() is None, f"{type(_step(given)).__name__}.prepare keeps its candidate alive for good"
+
+
 def check_stored_file_gives_equal_outputs(given: Given) -> None:
     """The packed file of its result loads to the very same outputs, and to the same constraints."""
     from workbench.storage import pack, unpack
@@ -210,6 +222,7 @@ CHECKS: tuple[Callable[[Given], None], ...] = (
     check_stops_cleanly,
     check_closes_cleanly,
     check_prepared_does_not_depend_on_the_controls,
+    check_prepared_lets_go,
     check_stored_file_gives_equal_outputs,
     check_others_can_follow,
 )

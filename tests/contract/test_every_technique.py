@@ -138,6 +138,10 @@ BROKEN = {
     ),
 }
 MORE = [
+    (
+        "check_prepared_lets_go",
+        broken("Keeps", never_yields, prepare=lambda self, candidate, context: [candidate]),
+    ),
     ("check_result_is_a_candidate", broken("GivesUp", gives_up_zeros)),
     ("check_reports_progress", broken("Never", never_yields)),
     ("check_stops_cleanly", broken("HooksToo", leaves_a_hook)),

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 
 from workbench.candidate import Candidate
-from workbench.constraints import Mask
+from workbench.constraints import Grid, Mask
 from workbench.job import finish
 from workbench.layers import weights
 from workbench.ranking import Ranking
@@ -160,5 +160,20 @@ def test_pruning_again_by_less_brings_nothing_back():
 
 def test_half_precision_is_ranked_exactly_too():
     keep = masks(net().to(torch.bfloat16), 0.5, "global")  # many equal magnitudes
+    total = sum(each.numel() for each in keep.values())
+    assert removed(keep) == round(0.5 * total)
+
+
+def test_weights_that_were_rounded_go_by_what_they_were_before():
+    """Of 4-bit weights thousands are equal: taken as they stand, whole layers would go and others stay."""
+    candidate, context = Candidate.of(convolutional()), Context(work=None)
+    for step in (find("Quantize")(4), find("PruneWeights")(0.5)):
+        candidate = finish(step.apply(candidate, context, prepared(step, candidate, context)))
+    keep = {name: candidate.constraints.of(name, Mask).keep for name in candidate.constraints}
+    rounded = {name: candidate.constraints.of(name, Grid)(candidate.free(name)) for name in keep}
+    magnitudes = {name: candidate.free(name).abs() * (rounded[name] != 0) for name in keep}
+    largest_gone = max(float(magnitudes[name][~keep[name]].max()) for name in keep)
+    smallest_kept = min(float(magnitudes[name][keep[name]].min()) for name in keep)
+    assert largest_gone <= smallest_kept
     total = sum(each.numel() for each in keep.values())
     assert removed(keep) == round(0.5 * total)

@@ -10,6 +10,8 @@ from workbench.options import option
 from workbench.technique import Context, Technique
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from workbench.candidate import Candidate
     from workbench.ranking import Ranking
 
@@ -40,7 +42,7 @@ class PruneWeights(Technique, family="pruning", flag="--sparsity", prepared_by=(
         from workbench.layers import weights
         from workbench.ranking import Ranking
 
-        scores = {each.name: each.parameter.detach().abs() for each in weights(candidate.model)}
+        scores = {each.name: _importance(candidate, each.name) for each in weights(candidate.model)}
         if self.scope == "global":
             return [Ranking(scores)]
         return [Ranking({name: score}) for name, score in scores.items()]
@@ -57,3 +59,11 @@ class PruneWeights(Technique, family="pruning", flag="--sparsity", prepared_by=(
             masks |= {name: Mask(keep) for name, keep in ranking.all_but_lowest(count).items()}
         yield Progress(1, 1, f"{self.sparsity:.0%} of the weights")
         return candidate.constrained(masks)
+
+
+def _importance(candidate: Candidate, name: str) -> Tensor:
+    """The magnitude of each weight before it was rounded, since rounded ones are equal by the thousand and
+    would go in the order they stand in; nothing for those that are zero already.
+    """
+    weight = candidate.model.get_parameter(name).detach()
+    return candidate.free(name).abs() * (weight != 0)
