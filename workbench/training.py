@@ -50,14 +50,15 @@ class Training:
         data = work.split("train")
         learner = _Learner(candidate, work)
         optimizer = self._optimizer(learner)
-        batches = None
+        batches: float = 0
         best = _Best(learner)
         try:
             yield from best.judge(0, self.epochs)
             for epoch in range(self.epochs):
                 done = 0
                 for inputs, targets in learner.usable(data.shuffled(seed * 10_007 + epoch)):
-                    passed = epoch + min(done / (batches or _guess(data.n, targets)), 1)
+                    batches = batches or _guess(data.n, targets)  # of the first batch: a last one may be short
+                    passed = epoch + min(done / batches, 1)
                     self._set_rate(optimizer, passed)
                     value = learner.step(optimizer, inputs, targets, loss)
                     done += 1
