@@ -57,7 +57,7 @@ class Training:
             for epoch in range(self.epochs):
                 done = 0
                 for inputs, targets in learner.usable(data.shuffled(seed * 10_007 + epoch)):
-                    batches = batches or _guess(data.n, targets)  # of the first batch: a last one may be short
+                    batches = batches or _guess(data.n, targets)  # by the first, not a short last one
                     passed = epoch + min(done / batches, 1)
                     self._set_rate(optimizer, passed)
                     value = learner.step(optimizer, inputs, targets, loss)
