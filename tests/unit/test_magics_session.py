@@ -242,11 +242,10 @@ def test_looking_at_versions_unpacks_none(notebook):
 
 
 def test_trees_begun_in_memory_move_beside_the_notebook(notebook):
-    session, _ = notebook
     tree = versions.tree_for(small.workload(small.net(seed=9)))
     assert not tree.is_kept
     try:
-        session.keep_versions()
+        versions.keep_in(Path.cwd() / ".workbench")  # what loading the extension does
         assert tree.is_kept
         assert tree.path == Path.cwd() / ".workbench" / "versions.sqlite"
     finally:

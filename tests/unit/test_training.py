@@ -366,20 +366,22 @@ def test_a_model_that_is_frozen_or_has_no_parameters_cannot_train():
 
 
 def test_tied_weights_train_as_one():
+    torch.manual_seed(0)
     model = net(nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8))
     model[4].weight = model[2].weight
     work = learning(model)
     for start in (work.candidate(), rounded(pruned(work.candidate()))):
-        end = trained(work, start)
+        end = trained(work, start, Training(epochs=8, learning_rate=1e-2))
         assert end.model[4].weight is end.model[2].weight
         assert not torch.equal(end.model[2].weight, start.model[2].weight)
 
 
 def test_one_layer_in_two_places_trains_as_one():
+    torch.manual_seed(0)
     layer = nn.Linear(8, 8)
     work = learning(net(nn.ReLU(), layer, nn.ReLU(), layer))
     for start in (work.candidate(), rounded(pruned(work.candidate()))):
-        end = trained(work, start)
+        end = trained(work, start, Training(epochs=8, learning_rate=1e-2))
         assert end.model[4] is end.model[2]
         assert not torch.equal(end.model[2].weight, start.model[2].weight)
         assert all(each.is_leaf for each in end.model.parameters())
