@@ -16,8 +16,8 @@ import numpy as np
 import torch
 import torchvision
 
+from workbench.algorithms.clustering import Histogram, cluster
 from workbench.candidate import Candidate
-from workbench.clustering import Histogram, cluster
 from workbench.job import finish
 from workbench.layers import weights
 from workbench.storage import estimate_bytes

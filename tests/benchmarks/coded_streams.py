@@ -17,8 +17,8 @@ import numpy as np
 import torch
 import torchvision
 
+from workbench.algorithms.clustering import entropy as order_0
 from workbench.candidate import Candidate
-from workbench.clustering import entropy as order_0
 from workbench.fields import Fields
 from workbench.job import finish
 from workbench.recipe import Recipe

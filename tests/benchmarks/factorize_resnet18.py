@@ -23,14 +23,14 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from workbench.algorithms.lowrank import multiplied, timing
+from workbench.algorithms.lowrank.prepared import Prepared, PreparedLayer
+from workbench.algorithms.lowrank.prepared import prepare as split_all
+from workbench.algorithms.lowrank.ranks import choose
+from workbench.algorithms.lowrank.rule import Rule
+from workbench.algorithms.lowrank.thin import thin
 from workbench.candidate import Candidate
 from workbench.job import finish
-from workbench.lowrank import multiplied, timing
-from workbench.lowrank.prepared import Prepared, PreparedLayer
-from workbench.lowrank.prepared import prepare as split_all
-from workbench.lowrank.ranks import choose
-from workbench.lowrank.rule import Rule
-from workbench.lowrank.thin import thin
 from workbench.technique import Context, prepared
 from workbench.techniques.factorize import Factorize
 from workbench.workload import Workload

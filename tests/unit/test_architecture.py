@@ -42,11 +42,8 @@ TECHNIQUES_KNOW = {
     "constraints",
     "candidate",
     "layers",
-    "ranking",
+    "algorithms",
     "training",
-    "sharing",
-    "tying",
-    "lowrank",
 }
 UNPICKLING = re.compile(r"\b(pickle|dill|joblib|cloudpickle|shelve)\b|weights_only=False")
 # built from parts, so that this file does not contain what it looks for

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from workbench.clustering import BINS, REMOVED, STARTS, Histogram, cluster, entropy
+from workbench.algorithms.clustering import BINS, REMOVED, STARTS, Histogram, cluster, entropy
 
 
 def normal(count: int, seed: int = 0) -> np.ndarray:

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from workbench.lowrank import multiplied, statistics
-from workbench.lowrank.prepared import affordable, prepare
-from workbench.lowrank.statistics import patches
-from workbench.lowrank.thin import thin
+from workbench.algorithms.lowrank import multiplied, statistics
+from workbench.algorithms.lowrank.prepared import affordable, prepare
+from workbench.algorithms.lowrank.statistics import patches
+from workbench.algorithms.lowrank.thin import thin
 from workbench.workload import Workload
 
 SAMPLES = 64

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from workbench.lowrank import layers, multiplied, multiplied_back
-from workbench.lowrank.matrix import LinearSplit
-from workbench.lowrank.prepared import prepare
-from workbench.lowrank.shape import Shape
-from workbench.lowrank.thin import replaced, thin
+from workbench.algorithms.lowrank import layers, multiplied, multiplied_back
+from workbench.algorithms.lowrank.matrix import LinearSplit
+from workbench.algorithms.lowrank.prepared import prepare
+from workbench.algorithms.lowrank.shape import Shape
+from workbench.algorithms.lowrank.thin import replaced, thin
 
 # float32 sums of about a thousand products of size one, in another order
 TOLERANCE = {"rtol": 2e-4, "atol": 2e-4}
@@ -161,8 +161,8 @@ def test_tucker_refined_is_never_worse():
 
 def test_auto_is_the_smallest_at_the_same_error():
     torch.manual_seed(0)
-    from workbench.lowrank.ranks import choose
-    from workbench.lowrank.rule import Rule
+    from workbench.algorithms.lowrank.ranks import choose
+    from workbench.algorithms.lowrank.rule import Rule
 
     model = nn.Sequential(nn.Conv2d(16, 24, 3, padding=1))
     costs, losses = {}, {}

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from workbench import examples
+from workbench.algorithms.lowrank.thin import replaced
 from workbench.candidate import Candidate
 from workbench.constraints import Mask
 from workbench.errors import WorkbenchError
 from workbench.job import finish
-from workbench.lowrank.thin import replaced
 from workbench.recipe import Recipe
 from workbench.storage import pack, unpack
 from workbench.structure import difference, rebuild

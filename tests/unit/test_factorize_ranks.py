@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
+from workbench.algorithms.lowrank import timing, vbmf
+from workbench.algorithms.lowrank.prepared import prepare
+from workbench.algorithms.lowrank.ranks import choose
+from workbench.algorithms.lowrank.rule import Rule
+from workbench.algorithms.lowrank.spectra import spectra
 from workbench.errors import OptionError
-from workbench.lowrank import timing, vbmf
-from workbench.lowrank.prepared import prepare
-from workbench.lowrank.ranks import choose
-from workbench.lowrank.rule import Rule
-from workbench.lowrank.spectra import spectra
 from workbench.techniques.factorize import Factorize
 from workbench.workload import Workload
 

@@ -12,11 +12,11 @@ from small import net
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
+from workbench.algorithms.ranking import Ranking
 from workbench.candidate import Candidate
 from workbench.constraints import Grid, Mask
 from workbench.job import finish
 from workbench.layers import weights
-from workbench.ranking import Ranking
 from workbench.technique import Context, find, prepared
 
 SHARES = (0.5, 0.7, 0.9, 0.95)

@@ -17,8 +17,8 @@ from workbench.technique import Context, prepared
 from workbench.techniques.share_weights import ShareWeights
 
 if TYPE_CHECKING:
+    from workbench.algorithms.sharing import SharedList
     from workbench.preview import Previewer
-    from workbench.sharing import SharedList
     from workbench.storage.receipt import Receipt
 
 
@@ -67,7 +67,7 @@ class CodebookBox:
 
     def _values(self) -> tuple[Values, ...]:
         """The lists of the version that is shown, else of the preview."""
-        from workbench.sharing import lists
+        from workbench.algorithms.sharing import lists
 
         found = self._prepared()
         if (version := self._session.version) is not None:

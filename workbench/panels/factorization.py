@@ -10,7 +10,7 @@ from workbench.recipe import Recipe
 from workbench.techniques.factorize import Factorize
 
 if TYPE_CHECKING:
-    from workbench.lowrank.spectra import LayerSpectrum
+    from workbench.algorithms.lowrank.spectra import LayerSpectrum
     from workbench.workload import Workload
 
 

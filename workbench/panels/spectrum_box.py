@@ -19,8 +19,8 @@ from workbench.technique import Context, prepared
 from workbench.techniques.factorize import Factorize
 
 if TYPE_CHECKING:
-    from workbench.lowrank.prepared import Prepared
-    from workbench.lowrank.spectra import LayerSpectrum
+    from workbench.algorithms.lowrank.prepared import Prepared
+    from workbench.algorithms.lowrank.spectra import LayerSpectrum
     from workbench.preview import Previewer
 
 _HEAD = ("layer", "method", "rank", "larger above", "slower above", "kept")
@@ -112,16 +112,16 @@ class SpectrumBox:
 
 
 def _spectra(step: Factorize, base: Prepared) -> tuple[LayerSpectrum, ...]:
-    from workbench.lowrank.ranks import choose
-    from workbench.lowrank.spectra import spectra
+    from workbench.algorithms.lowrank.ranks import choose
+    from workbench.algorithms.lowrank.spectra import spectra
 
     return tuple(spectra(base, *choose(base, step.rule())))
 
 
 def _timed(step: Factorize, base: Prepared) -> Iterator[None]:
     """Time each layer whose break-even is not known yet, a layer a step."""
-    from workbench.lowrank import timing
-    from workbench.lowrank.ranks import choose
+    from workbench.algorithms.lowrank import timing
+    from workbench.algorithms.lowrank.ranks import choose
 
     chosen = {each.name: each.split for each in choose(base, step.rule())[0]}
     for each in base.layers:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from workbench.algorithms.clustering import entropy
 from workbench.candidate import Candidate
-from workbench.clustering import entropy
 from workbench.constraints import Codebook, Grid, Mask
 from workbench.measurement.size import claimed_bytes, file_bytes
 from workbench.storage import container, header, receipt_tables

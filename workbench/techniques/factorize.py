@@ -10,9 +10,9 @@ from workbench.options import option
 from workbench.technique import Context, Technique
 
 if TYPE_CHECKING:
+    from workbench.algorithms.lowrank.prepared import Prepared
+    from workbench.algorithms.lowrank.rule import Rule
     from workbench.candidate import Candidate
-    from workbench.lowrank.prepared import Prepared
-    from workbench.lowrank.rule import Rule
 
 _PREPARED_BY = ("method", "error", "samples", "refine")
 
@@ -72,7 +72,7 @@ class Factorize(Technique, family="factorization", flag="--rank", prepared_by=_P
 
     def prepare(self, candidate: Candidate, context: Context) -> Prepared:
         """Every layer split, all ranks at once."""
-        from workbench.lowrank.prepared import prepare
+        from workbench.algorithms.lowrank.prepared import prepare
 
         return prepare(
             candidate.model,
@@ -88,9 +88,9 @@ class Factorize(Technique, family="factorization", flag="--rank", prepared_by=_P
         self, candidate: Candidate, context: Context, prepared: Prepared
     ) -> Generator[Progress, None, Candidate]:
         """The candidate with thin layers in place; its notes list what was split and what was not."""
-        from workbench.lowrank.notes import notes
-        from workbench.lowrank.ranks import choose
-        from workbench.lowrank.thin import replaced, thin
+        from workbench.algorithms.lowrank.notes import notes
+        from workbench.algorithms.lowrank.ranks import choose
+        from workbench.algorithms.lowrank.thin import replaced, thin
 
         if self.where == "faster":
             yield Progress(0, 1, "timing layers")
@@ -105,8 +105,8 @@ class Factorize(Technique, family="factorization", flag="--rank", prepared_by=_P
 
     def rule(self) -> Rule:
         """How ranks are chosen, as `lowrank.ranks.choose` takes it."""
-        from workbench.lowrank.rule import Rule
-        from workbench.lowrank.timing import is_slower
+        from workbench.algorithms.lowrank.rule import Rule
+        from workbench.algorithms.lowrank.timing import is_slower
 
         timed = is_slower if self.where == "faster" else None
         return Rule(self.ratio, self.by, self.where, self.ranks, self.keep, self.worth, timed)

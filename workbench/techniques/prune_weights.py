@@ -12,8 +12,8 @@ from workbench.technique import Context, Technique
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from workbench.algorithms.ranking import Ranking
     from workbench.candidate import Candidate
-    from workbench.ranking import Ranking
 
 
 class PruneWeights(Technique, family="pruning", flag="--sparsity", prepared_by=("criterion", "scope")):
@@ -39,8 +39,8 @@ class PruneWeights(Technique, family="pruning", flag="--sparsity", prepared_by=(
 
     def prepare(self, candidate: Candidate, context: Context) -> list[Ranking]:
         """The order of importance: one ranking over the model, or one per layer."""
+        from workbench.algorithms.ranking import Ranking
         from workbench.layers import weights
-        from workbench.ranking import Ranking
 
         scores = {each.name: _importance(candidate, each.name) for each in weights(candidate.model)}
         if self.scope == "global":

@@ -12,9 +12,9 @@ from workbench.technique import Context, Technique
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from workbench.algorithms.sharing import SharedList
     from workbench.candidate import Candidate
     from workbench.constraints import Codebook
-    from workbench.sharing import SharedList
 
 
 class ShareWeights(Technique, family="sharing", flag="--clusters", prepared_by=("scope", "layers", "biases")):
@@ -42,7 +42,7 @@ class ShareWeights(Technique, family="sharing", flag="--clusters", prepared_by=(
 
     def prepare(self, candidate: Candidate, context: Context) -> list[SharedList]:
         """The weights of each list of values, sorted into bins."""
-        from workbench.sharing import shared_lists
+        from workbench.algorithms.sharing import shared_lists
 
         return shared_lists(candidate, self.scope, self.layers, self.biases)
 

@@ -10,8 +10,8 @@ from workbench.options import option
 from workbench.technique import Context, Technique
 
 if TYPE_CHECKING:
+    from workbench.algorithms.tying import Likeness
     from workbench.candidate import Candidate
-    from workbench.tying import Likeness
 
 
 class TieLayers(Technique, family="sharing"):
@@ -35,7 +35,7 @@ class TieLayers(Technique, family="sharing"):
 
     def prepare(self, candidate: Candidate, context: Context) -> Likeness:
         """How alike any two weights of one shape are."""
-        from workbench.tying import Likeness
+        from workbench.algorithms.tying import Likeness
 
         return Likeness.of(candidate)
 
@@ -43,7 +43,7 @@ class TieLayers(Technique, family="sharing"):
         self, candidate: Candidate, context: Context, prepared: Likeness
     ) -> Generator[Progress, None, Candidate]:
         """The candidate with tied layers; where none are alike, the same one with a note that says so."""
-        from workbench.tying import tied
+        from workbench.algorithms.tying import tied
 
         groups = prepared.named(self.layers) if self.layers else prepared.groups(self.similarity)
         yield Progress(1, 1, f"{sum(map(len, groups))} tensors become {len(groups)}")

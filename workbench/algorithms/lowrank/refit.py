@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workbench.lowrank.multiply import composed
-from workbench.lowrank.split import Factors, Ranks, Spectrum, Split
-from workbench.lowrank.statistics import Seen
+from workbench.algorithms.lowrank.multiply import composed
+from workbench.algorithms.lowrank.split import Factors, Ranks, Spectrum, Split
+from workbench.algorithms.lowrank.statistics import Seen
 
 _HOLD = 1e-5  # weight of the factor as it was, relative to the mean second moment of what it sees
 

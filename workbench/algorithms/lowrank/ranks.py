@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
+from workbench.algorithms.lowrank import vbmf
+from workbench.algorithms.lowrank.layers import Whole
+from workbench.algorithms.lowrank.prepared import Prepared, PreparedLayer
+from workbench.algorithms.lowrank.rule import TARGETS, Chosen, Picked, Rule
+from workbench.algorithms.lowrank.split import Ranks, Split
+from workbench.algorithms.lowrank.target import to_target
 from workbench.errors import OptionError, listed, nearest
-from workbench.lowrank import vbmf
-from workbench.lowrank.layers import Whole
-from workbench.lowrank.prepared import Prepared, PreparedLayer
-from workbench.lowrank.rule import TARGETS, Chosen, Picked, Rule
-from workbench.lowrank.split import Ranks, Split
-from workbench.lowrank.target import to_target
 
 _SAME = 1 + 1e-9  # the same error, but for rounding
 

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workbench.lowrank.shape import Shape
-from workbench.lowrank.split import Factors, Ranks, Spectrum, Split, balanced, ordered
-from workbench.lowrank.statistics import Seen
-from workbench.lowrank.whitening import roots
+from workbench.algorithms.lowrank.shape import Shape
+from workbench.algorithms.lowrank.split import Factors, Ranks, Spectrum, Split, balanced, ordered
+from workbench.algorithms.lowrank.statistics import Seen
+from workbench.algorithms.lowrank.whitening import roots
 
 
 class TuckerSplit(Split):

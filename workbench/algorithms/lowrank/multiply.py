@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from workbench.algorithms.lowrank.trace import CONVOLUTIONS, KINDS
 from workbench.errors import WorkbenchError
-from workbench.lowrank.trace import CONVOLUTIONS, KINDS
 
 
 def multiplied(layers: nn.Sequential) -> nn.Module:
@@ -35,7 +35,7 @@ def multiplied(layers: nn.Sequential) -> nn.Module:
 
 def multiplied_back(model: nn.Module, original: nn.Module) -> nn.Module:
     """`model` with every layer that is split, and whole in `original`, multiplied back into one."""
-    from workbench.lowrank.thin import replaced
+    from workbench.algorithms.lowrank.thin import replaced
 
     whole = dict(original.named_modules())
     new = {

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from workbench.algorithms.lowrank.menu import Menu
+from workbench.algorithms.lowrank.prepared import Prepared, PreparedLayer
+from workbench.algorithms.lowrank.rule import Chosen, Picked, Rule
+from workbench.algorithms.lowrank.split import Split
 from workbench.errors import OptionError
-from workbench.lowrank.menu import Menu
-from workbench.lowrank.prepared import Prepared, PreparedLayer
-from workbench.lowrank.rule import Chosen, Picked, Rule
-from workbench.lowrank.split import Split
 
 _HEADER, _RECORDS = 1_000, 250  # bytes of a packed file beside its tensors: once, and for each split layer
 _UNITS = {"macs": "multiplications"}

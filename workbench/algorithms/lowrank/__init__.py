@@ -9,6 +9,6 @@ layers, `multiply` goes back, `timing` tells where splitting is slower. The tech
 
 from __future__ import annotations
 
-from workbench.lowrank.multiply import multiplied, multiplied_back
+from workbench.algorithms.lowrank.multiply import multiplied, multiplied_back
 
 __all__ = ["multiplied", "multiplied_back"]

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from workbench.algorithms.lowrank.layers import Splittable
+from workbench.algorithms.lowrank.split import Factors
 from workbench.candidate import with_parameters
-from workbench.lowrank.layers import Splittable
-from workbench.lowrank.split import Factors
 
 
 def thin(layer: Splittable, factors: Factors) -> nn.Sequential:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.lowrank import timing
-from workbench.lowrank.layers import Whole
-from workbench.lowrank.prepared import Prepared
-from workbench.lowrank.rule import Chosen
-from workbench.lowrank.split import Split
+from workbench.algorithms.lowrank import timing
+from workbench.algorithms.lowrank.layers import Whole
+from workbench.algorithms.lowrank.prepared import Prepared
+from workbench.algorithms.lowrank.rule import Chosen
+from workbench.algorithms.lowrank.split import Split
 
 
 @dataclass(frozen=True, eq=False)

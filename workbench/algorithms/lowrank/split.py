@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workbench.lowrank.menu import Menu
-from workbench.lowrank.shape import Shape
+from workbench.algorithms.lowrank.menu import Menu
+from workbench.algorithms.lowrank.shape import Shape
 
 Ranks = tuple[int, ...]
 

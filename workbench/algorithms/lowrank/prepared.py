@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from workbench.lowrank import layers, statistics, trace
-from workbench.lowrank.cp import SWEEPS, CPSplit
-from workbench.lowrank.layers import Splittable, Whole
-from workbench.lowrank.matrix import LinearSplit, MatrixSplit
-from workbench.lowrank.menu import Menu
-from workbench.lowrank.refit import RefitSplit
-from workbench.lowrank.spatial import SpatialSplit
-from workbench.lowrank.split import Split
-from workbench.lowrank.statistics import Seen
-from workbench.lowrank.tucker import TuckerSplit
+from workbench.algorithms.lowrank import layers, statistics, trace
+from workbench.algorithms.lowrank.cp import SWEEPS, CPSplit
+from workbench.algorithms.lowrank.layers import Splittable, Whole
+from workbench.algorithms.lowrank.matrix import LinearSplit, MatrixSplit
+from workbench.algorithms.lowrank.menu import Menu
+from workbench.algorithms.lowrank.refit import RefitSplit
+from workbench.algorithms.lowrank.spatial import SpatialSplit
+from workbench.algorithms.lowrank.split import Split
+from workbench.algorithms.lowrank.statistics import Seen
+from workbench.algorithms.lowrank.tucker import TuckerSplit
 
 if TYPE_CHECKING:
-    from workbench.lowrank.timing import Curve
+    from workbench.algorithms.lowrank.timing import Curve
     from workbench.workload import Workload
 
 _MOST_MACS = 2e11  # multiplications spent on learning what layers see: some ten seconds on one core

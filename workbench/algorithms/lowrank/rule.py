@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from workbench.lowrank.prepared import PreparedLayer
-from workbench.lowrank.split import Ranks, Split
+from workbench.algorithms.lowrank.prepared import PreparedLayer
+from workbench.algorithms.lowrank.split import Ranks, Split
 
 TARGETS = ("parameters", "macs", "bytes")
 

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workbench.lowrank.shape import Shape
-from workbench.lowrank.split import Factors, Ranks, Spectrum, Split, balanced, ordered, remaining
-from workbench.lowrank.statistics import Seen
+from workbench.algorithms.lowrank.shape import Shape
+from workbench.algorithms.lowrank.split import Factors, Ranks, Spectrum, Split, balanced, ordered, remaining
+from workbench.algorithms.lowrank.statistics import Seen
 
 _SPAN = 1e-6  # share of the weight's own Gram: outputs that the data never excite are kept at full rank
 

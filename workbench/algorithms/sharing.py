@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from workbench.algorithms.clustering import Histogram, cluster
 from workbench.candidate import Candidate
-from workbench.clustering import Histogram, cluster
 from workbench.constraints import Codebook, Mask, as_float16
 from workbench.errors import RecipeError, listed, nearest
 from workbench.layers import weights

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from workbench.algorithms.lowrank.layers import Whole
+from workbench.algorithms.lowrank.prepared import Prepared
+from workbench.algorithms.lowrank.ranks import shown
+from workbench.algorithms.lowrank.rule import Chosen
 from workbench.errors import listed
-from workbench.lowrank.layers import Whole
-from workbench.lowrank.prepared import Prepared
-from workbench.lowrank.ranks import shown
-from workbench.lowrank.rule import Chosen
 
 
 def notes(prepared: Prepared, chosen: list[Chosen], whole: Iterable[Whole], error: str) -> tuple[str, ...]:

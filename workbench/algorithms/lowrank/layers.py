@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 
+from workbench.algorithms.lowrank.shape import Shape
+from workbench.algorithms.lowrank.trace import CONVOLUTIONS, KINDS, Places
 from workbench.errors import WorkbenchError
-from workbench.lowrank.shape import Shape
-from workbench.lowrank.trace import CONVOLUTIONS, KINDS, Places
 
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _LOOKALIKES = (nn.MultiheadAttention, nn.EmbeddingBag, nn.Bilinear, nn.RNNBase, *_TRANSPOSED)

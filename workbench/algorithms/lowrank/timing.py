@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from workbench.lowrank.prepared import PreparedLayer
-from workbench.lowrank.split import Ranks, Split
-from workbench.lowrank.thin import thin
+from workbench.algorithms.lowrank.prepared import PreparedLayer
+from workbench.algorithms.lowrank.split import Ranks, Split
+from workbench.algorithms.lowrank.thin import thin
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1.0)
 ROUNDS = 9

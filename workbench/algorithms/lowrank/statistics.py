@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from workbench.algorithms.lowrank.layers import Splittable
+from workbench.algorithms.lowrank.trace import without_fused_attention
 from workbench.candidate import with_parameters
 from workbench.data import length, slices
-from workbench.lowrank.layers import Splittable
-from workbench.lowrank.trace import without_fused_attention
 
 WIDEST = 1_200  # inputs of one output; above, a patch covariance costs more than it gives
 WIDEST_OUTPUT = 4_096  # outputs of a layer (or group); above, their covariance takes more than 130 MB

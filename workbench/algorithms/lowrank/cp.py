@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workbench.lowrank.shape import Shape
-from workbench.lowrank.split import Factors, Ranks, Spectrum, Split, remaining
+from workbench.algorithms.lowrank.shape import Shape
+from workbench.algorithms.lowrank.split import Factors, Ranks, Spectrum, Split, remaining
 
 SWEEPS = 10
 _HOLD = 1e-4  # weight of the old factor, relative to the mean diagonal of the normal equations

@@ -1,0 +1,1 @@
+"""What techniques compute with: order, clusters, ties, low rank. No options and no steps of a recipe here."""
