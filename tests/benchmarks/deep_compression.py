@@ -8,8 +8,8 @@ to 3). What is asked: a file at least 40 and 39 times smaller than float32 at a 
 baseline's and 0.1 points. Training reads MNIST with every batch moved by up to one pixel, which the
 baselines' training did not: part of the error that is won back is won by that.
 
-Within a run the test set only prints errors: the best epoch is chosen on validation data. The sparsities below
-were settled while test errors of earlier recipes were being read, so these errors are not those of recipes
+Within a run the test set only prints errors: the best epoch is chosen on validation data. The sparsities
+below were settled while test errors of earlier recipes were read, so these errors are not those of recipes
 that never saw the test set; the bytes are not touched by that.
 """
 
