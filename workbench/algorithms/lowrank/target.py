@@ -118,7 +118,12 @@ def _share(
     cost: str,
     spent: float,
 ) -> float:
-    return (spent + _elsewhere(prepared, fixed, free, rule, cost)) / _total(prepared, rule)
+    """The least share that can be asked for if the free layers cost `spent`: `_budget` turned around."""
+    whole, rest = _total(prepared, rule), spent + _elsewhere(prepared, fixed, free, rule, cost)
+    if rule.by == "bytes":
+        rest += (_HEADER + _RECORDS * len(free)) / _bytes_each(prepared)
+        whole += _HEADER / _bytes_each(prepared)
+    return rest / whole
 
 
 def _total(prepared: Prepared, rule: Rule) -> float:
