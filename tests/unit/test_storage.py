@@ -329,3 +329,17 @@ def test_an_exported_version_gives_the_same_outputs(tmp_path: Path):
     inputs = torch.randn(1, 6)
     (outputs,) = session.run(None, {session.get_inputs()[0].name: inputs.numpy()})
     assert torch.allclose(torch.from_numpy(outputs), saved(inputs), atol=1e-5)
+
+
+def test_save_sweeps_up_what_a_killed_save_left(tmp_path):
+    from workbench.storage import files
+
+    path = tmp_path / "small.safetensors"
+    abandoned, fresh = (path.with_name(f".{path.name}.{each}.tmp") for each in ("0badc0de", "0000cafe"))
+    for each in (abandoned, fresh):
+        each.write_bytes(b"half")
+    os.utime(abandoned, (0, 0))
+    files.write(path, b"whole")
+    assert not abandoned.exists()
+    assert fresh.exists()  # somebody may be writing it
+    assert path.read_bytes() == b"whole"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import secrets
+import time
 from pathlib import Path
 from typing import BinaryIO
 
 from workbench.errors import StorageError
 from workbench.storage import container
+
+_ABANDONED = 600  # seconds since the last byte
 
 
 def target(path: str | Path, suffix: str) -> Path:
@@ -34,6 +38,7 @@ def write(path: Path, data: bytes) -> int:
     Raises:
         StorageError: the folder cannot be written or the disk is full; the old file, if any, is as it was.
     """
+    _sweep(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         _write_through(temporary, data)
@@ -69,6 +74,14 @@ def read(path: str | Path) -> bytes:
         raise StorageError(f"{path.name}: {error}") from error
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed saves of this file left behind, once it is so old that nobody is writing it."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > _ABANDONED:
+                leftover.unlink()
 
 
 def _checked(file: BinaryIO) -> bytes:
