@@ -57,11 +57,16 @@ def parts(scratch: Path, results: Path, quick: bool) -> list[Part]:
     python = [sys.executable, "-m"]
     tests, notebooks = results / "tests.xml", results / "notebooks.xml"
     chosen = ["-m", "not slow and not browser"] if quick else []
-    copied = strict.copy(ROOT / "notebooks", scratch)
-    return [
+    fast = [
         Part("lint", [*python, "ruff", "check", "."]),
         Part("format", [*python, "ruff", "format", "--check", "."]),
         Part("tests", [*python, "pytest", f"--junitxml={tests}", *chosen, "tests"], results=tests),
+    ]
+    if quick:
+        return fast
+    copied = strict.copy(ROOT / "notebooks", scratch)
+    return [
+        *fast,
         Part(
             "notebooks",
             strict.command(copied, f"--junitxml={notebooks}"),
@@ -109,7 +114,9 @@ def missing_browser_tests(results: Path) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
-    parser.add_argument("--quick", action="store_true", help="leave out slow tests and the browser")
+    parser.add_argument(
+        "--quick", action="store_true", help="leave out slow tests, the browser and the notebooks"
+    )
     parser.add_argument("--results", type=Path, metavar="FOLDER", help="keep the JUnit files there")
     options = parser.parse_args(arguments)
     is_browser_required = bool(os.environ.get("WORKBENCH_REQUIRE_BROWSER")) and not options.quick

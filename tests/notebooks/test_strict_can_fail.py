@@ -11,6 +11,8 @@ import pytest
 import strict
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+pytestmark = pytest.mark.slow
+
 
 class Cell(NamedTuple):
     """A cell as it is stored: its code and what it printed when it was stored."""

@@ -17,6 +17,8 @@ from repository import ROOT
 
 import workbench
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = ROOT / "workbench"
 # runs in IPython without a notebook, as in a terminal; the last line is what the test reads
 OPENING = """

@@ -12,7 +12,10 @@ import tomllib
 import urllib.request
 from pathlib import Path
 
+import pytest
 from repository import ROOT
+
+pytestmark = pytest.mark.slow
 
 QUICKSTART = "00-quickstart.ipynb"
 

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from jupyter_client import KernelManager
 
+pytestmark = pytest.mark.slow
+
 SETUP = """
 import sys
 sys.path.insert(0, {tests!r})

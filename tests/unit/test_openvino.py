@@ -11,6 +11,8 @@ from torch import nn
 from workbench import Workload, measure, runtimes
 from workbench.errors import RuntimeUnavailable
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def net() -> nn.Module:

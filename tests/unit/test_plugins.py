@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from repository import ROOT
 
+pytestmark = pytest.mark.slow
+
 PLUGIN = ROOT / "tests" / "contract" / "plugin"
 GOOD = {"PruneRandomly": "prune_randomly:PruneRandomly"}
 
