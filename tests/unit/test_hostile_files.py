@@ -26,6 +26,8 @@ from workbench.constraints import Codebook
 from workbench.errors import StorageError
 from workbench.storage import container, header, load, pack, unpack
 
+pytestmark = pytest.mark.slow
+
 Json = dict[str, Any]
 
 

@@ -18,6 +18,8 @@ from workbench import versions
 from workbench.errors import WorkbenchError
 from workbench.measurement import measuring
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass
 class Cell:

@@ -18,6 +18,8 @@ from workbench.runtimes import find, onnx_export, runtimes, title
 from workbench.runtimes.onnx_export import export_onnx, onnx_bytes
 from workbench.runtimes.onnxruntime import OnnxRuntime
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("pytorch", "onnxruntime")
 
 
