@@ -60,28 +60,30 @@ def finish(steps: Steps[T]) -> T:
             return end.value
 
 
-def forward(steps: Steps[T]) -> Generator[Progress, None, tuple[T, bool]]:
-    """Like `yield from`, and also tell whether the inner generator was stopped.
+def forward(
+    steps: Steps[T], change: Callable[[Progress], Progress] | None = None
+) -> Generator[Progress, None, tuple[T, bool]]:
+    """Like `yield from`, with every progress changed, and also tell whether the inner generator was stopped.
 
     Raises:
         Stopped: the inner generator had nothing to return yet.
     """
     was_stopped = False
-    resume: Callable[[], Progress] = lambda: next(steps)  # noqa: E731 - replaced by a throw below
-    while True:
-        try:
-            progress = resume()
-        except StopIteration as end:
-            return end.value, was_stopped
-        try:
-            yield progress
-            resume = lambda: next(steps)  # noqa: E731
-        except Stopped as stop:
-            was_stopped = True
-            resume = lambda stop=stop: steps.throw(stop)  # noqa: E731
-        except GeneratorExit:
-            steps.close()
-            raise
+    try:
+        progress = next(steps)
+        while True:
+            try:
+                yield change(progress) if change else progress
+            except Stopped as stop:
+                was_stopped = True
+                progress = steps.throw(stop)
+            except GeneratorExit:
+                steps.close()
+                raise
+            else:
+                progress = next(steps)
+    except StopIteration as end:
+        return end.value, was_stopped
 
 
 class Job(Generic[T]):

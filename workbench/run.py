@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -158,7 +158,8 @@ def _recording(steps: Steps[Any], history: list[Mapping[str, Any]]) -> Steps[Any
             history.append(figures)
         return progress
 
-    return (yield from _mapped(steps, kept))
+    result, _ = yield from forward(steps, kept)
+    return result
 
 
 def _version(
@@ -203,25 +204,8 @@ def _scaled(steps: Steps[Any], words: str, start: float, share: float) -> Steps[
         message = f"{words}: {progress.message}" if progress.message else words
         return Progress(start + share * (progress.fraction or 0.0), 1, message, progress.record)
 
-    return (yield from _mapped(steps, scaled))
-
-
-def _mapped(steps: Steps[Any], change: Any) -> Generator[Progress, None, Any]:
-    """`yield from steps` with every progress changed; what is thrown in reaches the inner generator."""
-    try:
-        progress = next(steps)
-        while True:
-            try:
-                yield change(progress)
-            except Stopped as stop:
-                progress = steps.throw(stop)
-            except GeneratorExit:
-                steps.close()
-                raise
-            else:
-                progress = next(steps)
-    except StopIteration as end:
-        return end.value
+    result, _ = yield from forward(steps, scaled)
+    return result
 
 
 def _weight(step: Technique) -> float:

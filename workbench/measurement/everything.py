@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from workbench.errors import RuntimeUnavailable, WorkbenchError
-from workbench.job import Job, Progress, Steps, Stopped
+from workbench.job import Job, Progress, Steps, Stopped, forward
 from workbench.measurement.accuracy import Evaluation, evaluating
 from workbench.measurement.baselines import Known, evaluating_baseline, known
 from workbench.measurement.compute import call_of, count_macs, nonzero, parameters
@@ -211,25 +211,17 @@ class _Run:
         self, steps: Steps[T], words: str, start: float, share: float
     ) -> Generator[Progress, None, T | None]:
         """Run a part of the measurement as a share of the whole; None where it was stopped with nothing."""
+
+        def scaled(progress: Progress) -> Progress:
+            message = f"{words}: {progress.message}" if progress.message else words
+            return Progress(start + share * (progress.fraction or 0.0), 1, message, progress.record)
+
         try:
-            progress = next(steps)
-            while True:
-                done = start + share * (progress.fraction or 0.0)
-                message = f"{words}: {progress.message}" if progress.message else words
-                try:
-                    yield Progress(done, 1, message, progress.record)
-                except Stopped as stop:
-                    self.is_stopped = True
-                    progress = steps.throw(stop)
-                except GeneratorExit:
-                    steps.close()
-                    raise
-                else:
-                    progress = next(steps)
-        except StopIteration as end:
-            return end.value
+            result, was_stopped = yield from forward(steps, scaled)
         except Stopped:
-            return None
+            result, was_stopped = None, True
+        self.is_stopped = self.is_stopped or was_stopped
+        return result
 
 
 def _narrowest(candidate: Candidate) -> int | None:
