@@ -191,6 +191,14 @@ class Constraints(Mapping[str, tuple[Constraint, ...]]):
             chains[name] = tuple(sorted([*chain, constraint], key=lambda each: each.order))
         return Constraints(chains)
 
+    def exchanging(self, new: Mapping[str, Constraint]) -> Constraints:
+        """These with the new ones in the place of those of their type, whatever those promised."""
+        chains = dict(self.by_name)
+        for name, constraint in new.items():
+            chain = [each for each in chains.get(name, ()) if type(each) is not type(constraint)]
+            chains[name] = tuple(sorted([*chain, constraint], key=lambda each: each.order))
+        return Constraints(chains)
+
     def without(self, kind: type[Constraint]) -> Constraints:
         """These, less all of one type."""
         kept = {name: tuple(c for c in chain if type(c) is not kind) for name, chain in self.items()}

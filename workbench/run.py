@@ -101,7 +101,10 @@ def _check(work: Workload, recipe: Recipe, names: Mapping[str, Any]) -> None:
     """
     if not len(recipe):
         raise RecipeError("the recipe is empty; add a step, like PruneWeights(sparsity=0.9)")
-    for step in recipe:
+    for index, step in enumerate(recipe):
+        later = recipe.steps[index + 1 :]
+        if (why := step.needs_training()) and not any(each.trains for each in later):
+            raise RecipeError(f"{step} {why}; add a step that trains after it, like FineTune(epochs=2)")
         if step.trains and work.train is None:
             try:
                 work.split("train")

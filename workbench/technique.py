@@ -33,12 +33,22 @@ _PREPARED: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDicti
 
 @dataclasses.dataclass(frozen=True)
 class Context:
-    """What a technique may ask for while it works: the workload, a seed of its own, named objects."""
+    """What a technique may ask for while it works: the workload, a seed of its own, named objects.
+
+    Attributes:
+        is_preview: the answer is wanted at once; what takes long is left out, and a note says so.
+        only: the layers that may be touched, by module path; None where all may be.
+    """
 
     work: Workload
     seed: int = 0
     names: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     is_preview: bool = False
+    only: frozenset[str] | None = None
+
+    def takes(self, layer: str) -> bool:
+        """Whether a layer may be touched."""
+        return self.only is None or layer in self.only
 
     def resolve(self, reference: Reference) -> Any:
         """The object a bare name in the recipe stands for."""
@@ -60,12 +70,15 @@ class Technique:
         flag: the short magic flag of the first option (`--sparsity`), at most one per technique.
         trains: True for a step that trains; previews end before it.
         prepared_by: the names of the options that `prepare` depends on.
+        strengths: values of the first option from weak to strong, for scans of what hurts; derived from its
+            range where there are none.
     """
 
     family: ClassVar[str] = ""
     flag: ClassVar[str | None] = None
     trains: ClassVar[bool] = False
     prepared_by: ClassVar[tuple[str, ...]] = ()
+    strengths: ClassVar[tuple[Any, ...]] = ()
 
     def __init_subclass__(
         cls,
@@ -74,12 +87,14 @@ class Technique:
         flag: str | None = None,
         trains: bool = False,
         prepared_by: tuple[str, ...] = (),
+        strengths: tuple[Any, ...] = (),
         **keywords: Any,
     ) -> None:
         super().__init_subclass__(**keywords)
         if family not in FAMILIES:
             raise TypeError(f"{cls.__name__}: family must be one of {listed(FAMILIES)}, got {family!r}")
         cls.family, cls.flag, cls.trains, cls.prepared_by = family, flag, trains, prepared_by
+        cls.strengths = strengths
         doc = cls.__dict__.get("__doc__")
         dataclasses.dataclass(frozen=True, repr=False)(cls)
         cls.__doc__ = doc  # a dataclass without one is given its signature, which is no summary
@@ -106,6 +121,10 @@ class Technique:
         A long `apply` catches `workbench.job.Stopped`, puts back what it changed and returns the best so far.
         """
         raise NotImplementedError
+
+    def needs_training(self) -> str:
+        """Why a step that trains must follow, in words that go on from the step; empty where none must."""
+        return ""
 
     @classmethod
     def summary(cls) -> str:

@@ -307,9 +307,9 @@ def _everything(candidate: Candidate) -> dict[str, Any]:
     model = candidate.model
     found: dict[str, Any] = {f"tensor {k}": v.detach().clone() for k, v in model.state_dict().items()}
     found |= {f"free {name}": tensor.detach().clone() for name, tensor in candidate.latent.items()}
-    for name, chain in candidate.constraints.items():
-        for each in chain:
-            found |= {f"{name} {type(each).__name__} {k}": _copied(v) for k, v in vars(each).items()}
+    held = [(name, each) for name, chain in candidate.constraints.items() for each in chain]
+    for name, each in [*held, *candidate.activations.items()]:
+        found |= {f"{name} {type(each).__name__} {k}": _copied(v) for k, v in vars(each).items()}
     modes = {path: (type(each).__name__, each.training) for path, each in model.named_modules()}
     gradients = [name for name, each in model.named_parameters() if each.grad is not None]
     return found | {"modes": modes, "hooks": _hooks(model), "gradients": gradients}

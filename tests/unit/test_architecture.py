@@ -41,9 +41,12 @@ TECHNIQUES_KNOW = {
     "job",
     "constraints",
     "candidate",
+    "schedule",
+    "activations",
     "layers",
     "algorithms",
     "training",
+    "exploration",
 }
 UNPICKLING = re.compile(r"\b(pickle|dill|joblib|cloudpickle|shelve)\b|weights_only=False")
 # built from parts, so that this file does not contain what it looks for

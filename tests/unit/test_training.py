@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -13,13 +16,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
+from workbench.activations import Rounding
 from workbench.candidate import Candidate
 from workbench.constraints import Grid, Mask
 from workbench.data import Batches
 from workbench.errors import WorkbenchError, WorkloadError
 from workbench.job import Job, Progress, Stopped, finish
 from workbench.layers import weights
-from workbench.training import Training
+from workbench.schedule import Clock, Schedule
+from workbench.training import Moment, Objective, Training
 from workbench.workload import Workload
 
 QUICK = Training(epochs=2, learning_rate=0.02)
@@ -518,19 +523,128 @@ def test_models_that_keep_what_they_computed_train():
     assert changed(work.candidate(), trained(work))
 
 
-def test_a_loss_of_the_steps_own_is_trained_with():
-    """Distillation gives its own: outputs, inputs, targets."""
-    seen = []
+class Quiet(Objective):
+    """Small outputs, times a factor that is learned too, with a hook that counts calls of the first layer."""
 
-    def loss(outputs: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
-        seen.append(tuple(inputs.shape))
-        return functional.mse_loss(outputs, torch.zeros_like(outputs))
+    def __init__(self) -> None:
+        self.factor = torch.ones((), requires_grad=True)
+        self.moments: list[Moment] = []
+        self.calls = 0
 
-    work = learning()
+    def parameters(self) -> list[Tensor]:
+        return [self.factor]
+
+    @contextmanager
+    def watching(self, model: nn.Module) -> Iterator[None]:
+        def count(*_: object) -> None:
+            self.calls += 1
+
+        handle = model[0].register_forward_hook(count)
+        yield
+        handle.remove()
+
+    def __call__(
+        self, outputs: Tensor, inputs: Tensor, targets: Tensor, moment: Moment
+    ) -> tuple[Tensor, dict[str, float]]:
+        self.moments.append(moment)
+        value = functional.mse_loss(outputs, torch.zeros_like(outputs))
+        return value * self.factor, {"quiet": float(value.detach())}
+
+
+def test_an_objective_is_trained_with_its_own_tensors_and_its_hooks_are_not_kept():
+    work, objective = learning(), Quiet()
     work.validation = None
-    end = finish(Training(epochs=5, learning_rate=0.05).steps(work.candidate(), work, loss=loss))
-    assert seen
+    steps = Training(epochs=5, learning_rate=0.05).steps(work.candidate(), work, objective=objective)
+    records = []
+    while True:
+        try:
+            records.append(next(steps).record)
+        except StopIteration as stop:
+            end = stop.value
+            break
+    assert objective.calls == len(objective.moments) == 5 * 6
+    assert objective.moments[:2] == [Moment(0, 0), Moment(0, 1)]
+    assert float(objective.factor) != 1
+    assert sum("quiet" in record for record in records) == 30
+    assert not any(module._forward_hooks for module in end.model.modules())
     assert float(end.call(work, X).abs().mean()) < float(work.candidate().call(work, X).abs().mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Halving(Schedule):
+    """Keeps all weights until half of the training is over, then the first column only."""
+
+    def begin(self, candidate: Candidate) -> Clock:
+        return _Halving(self.names)
+
+
+class _Halving(Clock):
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        self.observed = 0
+
+    def observe(self, weights: Mapping[str, Tensor]) -> None:
+        self.observed += all(weights[name].grad is not None for name in self.names)
+
+    def at(self, share: float, weights: Mapping[str, Tensor]) -> Mapping[str, Mask] | None:
+        if share < 0.5:
+            return None
+        return {
+            name: Mask(torch.arange(weights[name].shape[1]).expand_as(weights[name]) < 1)
+            for name in self.names
+        }
+
+    def summary(self) -> str:
+        return "not halved yet"
+
+
+def test_a_schedule_is_carried_out_and_what_came_before_its_end_is_not_the_best():
+    work = learning()
+    start = work.candidate().scheduled(Halving(("0.weight",), ends=0.5))
+    end = finish(Training(epochs=2, learning_rate=1e-6).steps(start, work))
+    assert end.schedules == ()
+    assert int((end.model[0].weight != 0).sum()) == len(end.model[0].weight)
+    assert end.constraints.of("0.weight", Mask) is not None
+
+
+def test_a_stop_before_a_schedule_ends_keeps_the_latest_and_says_how_far_it_came():
+    work = learning()
+    steps = Training(epochs=2).steps(work.candidate().scheduled(Halving(("0.weight",), ends=0.5)), work)
+    while next(steps).record.get("epoch", 0) < 0.3:
+        pass
+    with pytest.raises(StopIteration) as stop:
+        steps.throw(Stopped())
+    end = stop.value.value
+    assert end.notes == ("not halved yet",)
+    assert end.schedules == ()
+    assert changed(work.candidate(), end)
+
+
+def test_patience_ends_a_training_that_does_not_gain():
+    work = learning()
+    seen = list(Training(epochs=50, learning_rate=1e-9, patience=2).steps(work.candidate(), work))
+    assert seen[-1].record["epoch"] == 2
+
+
+@dataclass(frozen=True, eq=False)
+class Scaled(Rounding):
+    factor: Tensor
+
+    def __call__(self, values: Tensor) -> Tensor:
+        return values * self.factor
+
+    def learned(self) -> dict[str, Tensor]:
+        return {"factor": self.factor}
+
+
+def test_what_roundings_of_activations_learn_is_trained_and_kept():
+    work = learning()
+    start = work.candidate().rounding({"0/input": Scaled(torch.tensor(0.5))})
+    end = finish(Training(epochs=5, learning_rate=0.05).steps(start, work))
+    factor = end.activations["0/input"].factor
+    assert float(factor) != 0.5 and not factor.requires_grad
+    assert torch.equal(end.call(work, X), end.model(X * factor))
+    assert not any(module._forward_pre_hooks for module in end.model.modules())
 
 
 def test_every_yield_is_progress():
