@@ -83,6 +83,16 @@ def shared_lists(
     return [_list(candidate, names) for names in lists.values() if names]
 
 
+def within(candidate: Candidate, lists: Sequence[SharedList], layers: frozenset[str]) -> list[SharedList]:
+    """What is left of lists when only some layers may be touched; one that loses members is sorted again."""
+    left = []
+    for each in lists:
+        names = [name for name in each.tensors if (name.rpartition(".")[0] or name) in layers]
+        if names:
+            left.append(each if len(names) == len(each.tensors) else _list(candidate, names))
+    return left
+
+
 def lists(candidate: Candidate) -> list[tuple[tuple[str, ...], list[float], list[int]]]:
     """Every list of shared values a candidate has: its parameters, the values, and how often each is used."""
     by_values: dict[int, list[str]] = {}

@@ -74,6 +74,12 @@ class Likeness:
                 raise RecipeError(f"{_told(group[0])} and {_told(other)} cannot be one tensor")
         return [[each.name for each in group] for group in by_key.values() if len(group) > 1]
 
+    def within(self, groups: Sequence[Sequence[str]], layers: frozenset[str]) -> list[list[str]]:
+        """What is left of groups when only some layers may be touched: those with two of them or more."""
+        allowed = {each.name for each in self.weights if each.layer in layers}
+        left = ([name for name in group if name in allowed] for group in groups)
+        return [group for group in left if len(group) > 1]
+
     def why_none(self, similarity: float) -> str:
         """Why no two layers are tied, with those that come closest."""
         if not self.cosines:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from workbench.measurement.subject import subject
 if TYPE_CHECKING:
     import numpy as np
 
+    from workbench.data import Batches
     from workbench.workload import Workload
 
 
@@ -93,7 +94,13 @@ class Evaluation:
 
 
 def evaluating(
-    work: Workload, model: Any = None, split: str = "validation", limit: int | None = None
+    work: Workload,
+    model: Any = None,
+    split: str = "validation",
+    limit: int | None = None,
+    *,
+    data: Batches | None = None,
+    saw: Callable[[Any], None] | None = None,
 ) -> Steps[Evaluation]:
     """Evaluate on one split, a batch a step; stopped, it returns what the batches so far have shown.
 
@@ -103,18 +110,20 @@ def evaluating(
     Args:
         model: the baseline where it is None; a model, a candidate or a version.
         limit: at most this many samples.
+        data: a part of the split's data to read instead of the whole.
+        saw: hears the outputs of every batch.
 
     Raises:
         WorkloadError: the split has no data, or a label is out of range. WorkbenchError: NaN outputs.
     """
-    data = work.split(split)
-    tally = _Tally(work, split)
+    data = work.split(split) if data is None else data
+    tally = _Tally(work, split, saw)
     candidate = subject(work, model)
     total = data.n if limit is None else min(limit, data.n or limit)
     try:
         for inputs, targets in data:
             inputs, targets, is_last = _limited(inputs, targets, limit, tally.n)
-            tally.add(candidate.model, inputs, targets)
+            tally.add(candidate.simulated, inputs, targets)
             yield tally.progress(total)
             if is_last:
                 break
@@ -127,8 +136,9 @@ def evaluating(
 class _Tally:
     """What the batches so far have shown."""
 
-    def __init__(self, work: Workload, split: str) -> None:
+    def __init__(self, work: Workload, split: str, saw: Callable[[Any], None] | None = None) -> None:
         self.n = 0
+        self._saw = saw
         self._work = work
         self._split = split
         self._metrics = Metrics(work.metrics) if work.metrics else None
@@ -154,6 +164,8 @@ class _Tally:
                 self._count(outputs.argmax(1).cpu(), targets.cpu())
             if self._metrics:
                 self._metrics.update(outputs, targets)
+            if self._saw:
+                self._saw(outputs)
         samples = length(targets)
         self._loss += float(loss) * samples
         self.n += samples

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 _PREPARED_BY = ("method", "error", "samples", "refine")
 
 
-class Factorize(Technique, family="factorization", flag="--rank", prepared_by=_PREPARED_BY):
+class Factorize(
+    Technique,
+    family="factorization",
+    flag="--rank",
+    prepared_by=_PREPARED_BY,
+    strengths=(0.75, 0.5, 0.25, 0.1),
+):
     """Split layers into thin ones of lower rank.
 
     Linear layers, embeddings and 1×1 convolutions become two by SVD; wider convolutions become a thin one and
@@ -88,13 +94,15 @@ class Factorize(Technique, family="factorization", flag="--rank", prepared_by=_P
         self, candidate: Candidate, context: Context, prepared: Prepared
     ) -> Generator[Progress, None, Candidate]:
         """The candidate with thin layers in place; its notes list what was split and what was not."""
+        from dataclasses import replace
+
         from workbench.algorithms.lowrank.notes import notes
         from workbench.algorithms.lowrank.ranks import choose
         from workbench.algorithms.lowrank.thin import replaced, thin
 
         if self.where == "faster":
             yield Progress(0, 1, "timing layers")
-        chosen, whole = choose(prepared, self.rule())
+        chosen, whole = choose(prepared, replace(self.rule(), only=context.only))
         layers = {each.name: each.layer for each in prepared.layers}
         new = {}
         for done, each in enumerate(chosen):

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from workbench.candidate import Candidate
 
 
-class Quantize(Technique, family="quantization", flag="--bits", prepared_by=("granularity",)):
+class Quantize(
+    Technique, family="quantization", flag="--bits", prepared_by=("granularity",), strengths=(8, 4, 3, 2)
+):
     """Round weights to whole multiples of a scale, k bits each.
 
     Symmetric and weight-only: activations stay in float32, so the file gets smaller and latency stays.
@@ -50,9 +52,13 @@ class Quantize(Technique, family="quantization", flag="--bits", prepared_by=("gr
         import torch
 
         from workbench.constraints import Grid, as_float16
+        from workbench.layers import weights
 
         grids: dict[str, Grid] = {}
+        allowed = {each.name for each in weights(candidate.model) if context.takes(each.layer)}
         for name, largest in prepared.items():
+            if name not in allowed:
+                continue
             scale = largest / (2 ** (self.weights - 1) - 1)
             # a channel of zeros (or of denormals) has no range: any positive scale keeps its zeros
             scale = torch.where(scale > torch.finfo(torch.float32).tiny, scale, torch.ones_like(scale))

@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from workbench.constraints import Codebook
 
 
-class ShareWeights(Technique, family="sharing", flag="--clusters", prepared_by=("scope", "layers", "biases")):
+class ShareWeights(
+    Technique,
+    family="sharing",
+    flag="--clusters",
+    prepared_by=("scope", "layers", "biases"),
+    strengths=(16, 8, 4, 2),
+):
     """Let many weights share few values: the file holds a short list of values and a small code per weight.
 
     The values are the centers of clusters (k-means), rounded to float16. `ShareWeights | FineTune` trains
@@ -50,6 +56,10 @@ class ShareWeights(Technique, family="sharing", flag="--clusters", prepared_by=(
         self, candidate: Candidate, context: Context, prepared: list[SharedList]
     ) -> Generator[Progress, None, Candidate]:
         """The candidate on its codebooks."""
+        from workbench.algorithms.sharing import within
+
+        if context.only is not None:
+            prepared = within(candidate, prepared, context.only)
         books: dict[str, Codebook] = {}
         weights: dict[str, Tensor] = {}
         for index, each in enumerate(prepared):

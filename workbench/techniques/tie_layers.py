@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from workbench.candidate import Candidate
 
 
-class TieLayers(Technique, family="sharing"):
+class TieLayers(Technique, family="sharing", strengths=(0.9, 0.5, 0.0)):
     """Let several layers use one weight tensor, by name or where their weights are alike.
 
     The tensor is stored once and computed with as often as before; biases stay each layer's own.
@@ -46,6 +46,8 @@ class TieLayers(Technique, family="sharing"):
         from workbench.algorithms.tying import tied
 
         groups = prepared.named(self.layers) if self.layers else prepared.groups(self.similarity)
+        if context.only is not None:
+            groups = prepared.within(groups, context.only)
         yield Progress(1, 1, f"{sum(map(len, groups))} tensors become {len(groups)}")
         if not groups:
             return candidate.noting(prepared.why_none(self.similarity))

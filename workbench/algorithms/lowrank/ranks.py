@@ -31,6 +31,8 @@ def choose(prepared: Prepared, rule: Rule) -> tuple[list[Chosen], list[Whole]]:
     free: list[PreparedLayer] = []
     chosen = {}
     for each in prepared.layers:
+        if rule.only is not None and each.name not in rule.only:
+            continue
         if each.name in asked:
             chosen[each.name] = _asked(each, asked[each.name], rule)
         elif each.name in rule.keep:

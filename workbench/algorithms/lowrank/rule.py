@@ -29,7 +29,7 @@ class Chosen:
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """How to choose; the fields are those of `Factorize`."""
+    """How to choose; the fields are those of `Factorize`. Layers that `only` does not name are passed over."""
 
     ratio: float = 0.25
     by: str = "rank"
@@ -38,6 +38,7 @@ class Rule:
     keep: tuple[str, ...] = ()
     worth: float = 0.02
     is_slower: Callable[[PreparedLayer, Split, Ranks], bool] | None = None
+    only: frozenset[str] | None = None
 
 
 Picked = Mapping[str, tuple[Chosen | None, str]]  # by layer: the choice, or None and why it stays whole
