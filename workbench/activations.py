@@ -6,10 +6,12 @@ a record by place (`conv1/input`, `conv1/output`), attached to a model as hooks 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -27,6 +29,132 @@ class Rounding:
     def learned(self) -> dict[str, Tensor]:
         """The fields that training makes leaves."""
         return {}
+
+
+@dataclass(frozen=True, eq=False)
+class Affine(Rounding):
+    """A static uniform grid of whole steps around a zero point: zero itself is never rounded.
+
+    `q = clamp(round(x / scale) + zero_point)` and back `(q - zero_point) · scale`, in float32 and rounded half
+    to even, as ONNX's QuantizeLinear does it (Jacob et al. 2018, section 2.1).
+
+    Attributes:
+        bits: 1 to 16.
+        scale: one float32, positive.
+        zero_point: the code of zero.
+        is_signed: codes run from `-2**(bits-1)`, otherwise from 0. Both are the same numbers.
+        learns: whether training moves the scale (Esser et al. 2020, "Learned Step Size Quantization").
+    """
+
+    bits: int
+    scale: Tensor
+    zero_point: int = 0
+    is_signed: bool = False
+    learns: bool = False
+
+    @property
+    def lowest(self) -> int:
+        """The smallest code."""
+        return -(2 ** (self.bits - 1)) if self.is_signed else 0
+
+    @property
+    def highest(self) -> int:
+        """The largest code."""
+        return self.lowest + 2**self.bits - 1
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The smallest and the largest value."""
+        scale = float(self.scale)
+        return (self.lowest - self.zero_point) * scale, (self.highest - self.zero_point) * scale
+
+    def __call__(self, values: Tensor) -> Tensor:
+        low, high = self.lowest - self.zero_point, self.highest - self.zero_point
+        scale = self.scale.abs().clamp_min(_SMALLEST) if self.learns else self.scale
+        if torch.is_grad_enabled() and (values.requires_grad or scale.requires_grad):
+            rounded: Tensor = _Stepped.apply(values, scale, low, high)
+            return rounded
+        return _stepped(values, scale, low, high)
+
+    def codes(self, values: Tensor) -> Tensor:
+        """The code of each value; int32, same shape."""
+        steps = torch.round(values.float() / self.scale).to(torch.int32) + self.zero_point
+        return steps.clamp_(self.lowest, self.highest)
+
+    def learned(self) -> dict[str, Tensor]:
+        return {"scale": self.scale} if self.learns else {}
+
+
+@dataclass(frozen=True, eq=False)
+class Dynamic(Rounding):
+    """A uniform grid over the range of what is there in this very call, zero included.
+
+    As ONNX's DynamicQuantizeLinear does it. A range depends on all samples of a batch.
+
+    Attributes:
+        bits: 1 to 16.
+    """
+
+    bits: int
+
+    def __call__(self, values: Tensor) -> Tensor:
+        low, high = values.detach().float().aminmax() if values.numel() else (torch.zeros(()),) * 2
+        scale, zero_point = affine(low, high, self.bits)
+        bottom, top = -zero_point, 2**self.bits - 1 - zero_point
+        if torch.is_grad_enabled() and values.requires_grad:
+            rounded: Tensor = _Stepped.apply(values, scale, bottom, top)
+            return rounded
+        return _stepped(values, scale, bottom, top)
+
+
+def affine(low: Any, high: Any, bits: int) -> tuple[Tensor, Any]:
+    """The scale and the zero point (of unsigned codes) of a grid over a range, widened to hold zero.
+
+    A range without width gets scale 1: zero, the only value, keeps.
+    """
+    low = torch.as_tensor(low, dtype=torch.float32).clamp_max(0.0)
+    high = torch.as_tensor(high, dtype=torch.float32).clamp_min(0.0)
+    scale = (high - low) / (2**bits - 1)
+    scale = torch.where(scale > _SMALLEST, scale, torch.ones_like(scale))
+    zero_point = torch.round(-low / scale).clamp_(0, 2**bits - 1)
+    return scale, int(zero_point.nan_to_num(0.0))
+
+
+_SMALLEST = torch.finfo(torch.float32).tiny
+
+
+def _stepped(values: Tensor, scale: Tensor, low: float, high: float) -> Tensor:
+    """The nearest whole multiples of a scale, from `low` to `high` of them; the values' own dtype."""
+    steps = torch.div(values.float(), scale.to(values.device))
+    return steps.round_().clamp_(low, high).mul_(scale.to(values.device)).to(values.dtype)
+
+
+class _Stepped(torch.autograd.Function):
+    """Rounded forward. Backward the gradient passes inside the range, and the scale gets its share.
+
+    The scale's gradient is that of Esser et al. 2020, equations 3 and 5, scaled by 1/sqrt(values · codes).
+    """
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, scale: Tensor, low: float, high: float) -> Tensor:
+        ctx.save_for_backward(values, scale)
+        ctx.limits = low, high
+        return _stepped(values, scale, low, high)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        values, scale = ctx.saved_tensors
+        low, high = ctx.limits
+        steps = values.float() / scale
+        is_inside = (steps >= low - 0.5) & (steps <= high + 0.5)
+        for_scale = None
+        if ctx.needs_input_grad[1]:
+            share = torch.where(is_inside, steps.round() - steps, steps.clamp(low, high))
+            codes = max(high, -low, 1)
+            for_scale = (gradient.float() * share).sum().reshape(scale.shape) / math.sqrt(
+                max(values.numel(), 1) * codes
+            )
+        return torch.where(is_inside, gradient, torch.zeros_like(gradient)), for_scale, None, None
 
 
 def place(path: str, side: str) -> str:
