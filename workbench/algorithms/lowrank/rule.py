@@ -29,7 +29,7 @@ class Chosen:
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """How to choose; the fields are those of `Factorize`. Layers that `only` does not name are passed over."""
+    """How to choose; the fields are those of `Factorize`. Layers that `only` leaves out are passed over."""
 
     ratio: float = 0.25
     by: str = "rank"
