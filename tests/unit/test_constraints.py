@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from workbench.constraints import Constraint, Constraints, Grid, Mask
+from workbench.constraints import Constraint, Constraints, Grid, Mask, Scaled
 
 MANY = settings(derandomize=True, deadline=None, database=None, max_examples=60)
 EPSILON = torch.finfo(torch.float32).eps
@@ -198,7 +198,9 @@ def test_without_takes_one_kind_away():
 
 
 def test_every_kind_has_a_place_of_its_own_before_the_masks():
-    kinds = [each for each in Constraint.__subclasses__() if each.__module__.startswith("workbench.")]
+    families = [Constraint, Scaled]
+    every = [each for family in families for each in family.__subclasses__() if each not in families]
+    kinds = [each for each in every if each.__module__.startswith("workbench.")]
     assert {Grid, Mask} <= set(kinds)
     assert all(each.order < Mask.order for each in kinds if each is not Mask)
     assert len({each.order for each in kinds}) == len(kinds)
