@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT / "tests" / "notebooks"))
 import strict
 
 BROWSER = "tests.browser"  # how JUnit files name the tests of tests/browser/
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")  # two processes, each with one thread
 
 
 @dataclass(frozen=True)
@@ -56,17 +57,24 @@ def parts(scratch: Path, results: Path, quick: bool) -> list[Part]:
     """What a run consists of, in order: what fails soonest comes first."""
     python = [sys.executable, "-m"]
     tests, notebooks = results / "tests.xml", results / "notebooks.xml"
-    chosen = ["-m", "not slow and not browser"] if quick else []
+    chosen = "not slow and not browser" if quick else "not browser"
     fast = [
         Part("lint", [*python, "ruff", "check", "."]),
         Part("format", [*python, "ruff", "format", "--check", "."]),
-        Part("tests", [*python, "pytest", f"--junitxml={tests}", *chosen, "tests"], results=tests),
+        Part(
+            "tests",
+            [*python, "pytest", "-q", *SIDE_BY_SIDE, f"--junitxml={tests}", "-m", chosen, "tests"],
+            results=tests,
+        ),
     ]
     if quick:
         return fast
+    browser = results / "browser.xml"
     copied = strict.copy(ROOT / "notebooks", scratch)
     return [
         *fast,
+        # one after the other: what is asked of the browser is that it answers at once
+        Part("browser", [*python, "pytest", f"--junitxml={browser}", "tests/browser"], results=browser),
         Part(
             "notebooks",
             strict.command(copied, f"--junitxml={notebooks}"),
@@ -106,7 +114,7 @@ def run(part: Part) -> Count:
 
 def missing_browser_tests(results: Path) -> str:
     """Where browser tests must run: why these results are not enough, or nothing."""
-    count = counted(results / "tests.xml", BROWSER)
+    count = counted(results / "browser.xml", BROWSER)
     if count.skipped or not count.passed:
         return f"browser tests had to run here and did not all: {count}"
     return ""

@@ -27,13 +27,13 @@ SKIPPED = '<testcase classname="tests.browser.test_panel" name="b"><skipped mess
 
 
 def results(folder: Path, browser: str) -> Path:
-    (folder / "tests.xml").write_text(JUNIT.format(browser=browser))
+    (folder / "browser.xml").write_text(JUNIT.format(browser=browser))
     return folder
 
 
 def test_counts_are_those_of_the_results(tmp_path):
     folder = results(tmp_path, PASSED + SKIPPED)
-    assert run_of_tests.counted(folder / "tests.xml") == run_of_tests.Count(passed=2, failed=2, skipped=1)
+    assert run_of_tests.counted(folder / "browser.xml") == run_of_tests.Count(passed=2, failed=2, skipped=1)
 
 
 def test_closing_line_is_plain():
