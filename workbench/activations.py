@@ -35,8 +35,8 @@ class Rounding:
 class Affine(Rounding):
     """A static uniform grid of whole steps around a zero point: zero itself is never rounded.
 
-    `q = clamp(round(x / scale) + zero_point)` and back `(q - zero_point) · scale`, in float32 and rounded half
-    to even, as ONNX's QuantizeLinear does it (Jacob et al. 2018, section 2.1).
+    `q = clamp(round(x / scale) + zero_point)` and back `(q - zero_point) · scale`, in float32 and rounded
+    half to even, as ONNX's QuantizeLinear does it (Jacob et al. 2018, section 2.1).
 
     Attributes:
         bits: 1 to 16.
