@@ -35,6 +35,10 @@ class Constraint:
         """This constraint where the parameter already has one of the same type."""
         return self
 
+    def settled(self) -> Constraint:
+        """This constraint once a training is over."""
+        return self
+
 
 class Straight(torch.autograd.Function):
     """Exactly the rounded values forward (no float residue), the gradient unchanged backward."""

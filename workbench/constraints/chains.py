@@ -48,6 +48,10 @@ class Constraints(Mapping[str, tuple[Constraint, ...]]):
             chains[name] = tuple(sorted([*chain, constraint], key=lambda each: each.order))
         return Constraints(chains)
 
+    def settled(self) -> Constraints:
+        """These as they are once a training is over."""
+        return Constraints({name: tuple(each.settled() for each in chain) for name, chain in self.items()})
+
     def without(self, kind: type[Constraint]) -> Constraints:
         """These, less all of one type."""
         kept = {name: tuple(c for c in chain if type(c) is not kind) for name, chain in self.items()}

@@ -8,19 +8,33 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from workbench.constraints.base import Constraint
+from workbench.constraints.base import Constraint, Straight
 
 
 @dataclass(frozen=True, eq=False)
 class Mask(Constraint):
-    """Which weights may differ from zero. `keep` is bool, of the weight's shape."""
+    """Which weights may differ from zero.
+
+    Attributes:
+        keep: bool, of the weight's shape.
+        is_open: while a schedule may still take weights back, those that are masked train on, by the gradient
+            at zero (Lin et al. 2020, "Dynamic Model Pruning with Feedback").
+    """
 
     order: ClassVar[int] = 100
     role: ClassVar[str] = "zeros"
     keep: Tensor
+    is_open: bool = False
 
     def __call__(self, weight: Tensor) -> Tensor:
-        return torch.where(self.keep, weight, torch.zeros((), dtype=weight.dtype, device=weight.device))
+        zero = torch.zeros((), dtype=weight.dtype, device=weight.device)
+        if self.is_open and weight.requires_grad:
+            return Straight.apply(weight, torch.where(self.keep, weight.detach(), zero))
+        return torch.where(self.keep, weight, zero)
+
+    def settled(self) -> Mask:
+        """The mask, closed."""
+        return Mask(self.keep) if self.is_open else self
 
     def joined(self, earlier: Constraint) -> Constraint:
         """What one mask removed, a later one does not bring back."""

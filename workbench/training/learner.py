@@ -160,7 +160,8 @@ class Learner:
         if not candidate.schedules:
             return candidate
         notes = () if self.is_settled else tuple(filter(None, (each.summary() for each in self._clocks)))
-        return replace(candidate, schedules=()).noting(*notes)
+        settled = candidate.constraints.settled()
+        return replace(candidate, schedules=(), constraints=settled).noting(*notes)
 
 
 def _replacing(roundings: Mapping[str, Rounding], tensors: Mapping[int, Tensor]) -> dict[str, Rounding]:
