@@ -30,6 +30,7 @@ _WHERE = {
     "option": "workbench.options",
     "receipt": "workbench.storage.receipt",
     "save": "workbench.storage",
+    "sensitivity": "workbench.exploration.sensitivity",
     "techniques": "workbench.technique",
     "tree_for": "workbench.versions",
 }

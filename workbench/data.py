@@ -195,7 +195,7 @@ def _from_iterable(data: Iterable[Any], name: str) -> Batches:
         # batches may differ in size: all samples are gathered, then dealt out again
         pairs = [_pair(batch, name) for batch in data]
         try:
-            inputs = _joined([inputs for inputs, _ in pairs])
+            inputs = joined([inputs for inputs, _ in pairs])
             targets = torch.cat([targets for _, targets in pairs])
         except (RuntimeError, TypeError):
             raise WorkloadError(
@@ -208,12 +208,17 @@ def _from_iterable(data: Iterable[Any], name: str) -> Batches:
     return Batches(read, n, "an iterable of batches", part if is_list else None)
 
 
-def _joined(values: Sequence[Any]) -> Any:
+def joined(values: Sequence[Any]) -> Any:
+    """Batches' inputs or targets one after the other, through tuples and mappings of tensors.
+
+    Raises:
+        RuntimeError: their shapes differ.
+    """
     first = values[0]
     if isinstance(first, Mapping):
-        return {key: _joined([value[key] for value in values]) for key in first}
+        return {key: joined([value[key] for value in values]) for key in first}
     if isinstance(first, (tuple, list)):
-        return tuple(_joined([value[i] for value in values]) for i in range(len(first)))
+        return tuple(joined([value[i] for value in values]) for i in range(len(first)))
     return torch.cat(list(values))
 
 

@@ -33,6 +33,7 @@ class Effect:
         also: other layers that had to change with it.
         notes: what the technique said.
         problem: why there are no figures, in one line; empty where there are.
+        is_untouched: the technique left the model as it is; `notes` may say why.
     """
 
     layer: str
@@ -46,6 +47,7 @@ class Effect:
     also: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     problem: str = ""
+    is_untouched: bool = False
 
     @property
     def drop(self) -> float:
@@ -126,12 +128,13 @@ class Sensitivity(Sequence[Effect]):
 
     @property
     def ranked(self) -> tuple[str, ...]:
-        """The layers that were scanned, what hurts most first: by what is lost at the strongest setting, and
-        by output error where that is equal. Leaving one out, first comes the layer that helps most."""
+        """The layers that were scanned, what hurts most first: by the most that is lost, and by output
+        error where that is equal. Leaving one out, first comes the layer that helps most."""
 
         def hurts(layer: str) -> tuple[float, float]:
-            last = self.of(layer)[-1]
-            return (math.inf, math.inf) if last.problem else (last.drop, last.output_error)
+            found = [each for each in self.of(layer) if not each.problem]
+            most = max(found, key=lambda each: (each.drop, each.output_error), default=None)
+            return (most.drop, most.output_error) if most is not None else (-1.0, -1.0)
 
         scanned = [layer for layer in self.layers if self.of(layer)]
         is_reversed = self.leave == ALONE
@@ -150,9 +153,13 @@ class Sensitivity(Sequence[Effect]):
             told += f", stopped at {len(self)} of {len(self.layers) * max(len(self.strengths), 1)}"
         if not self.effects:
             return f"{told}: nothing was scanned"
+        if all(each.is_untouched for each in self.effects):
+            why = next((f" ({each.notes[-1]})" for each in self.effects if each.notes), "")
+            return f"{told}: no layer was changed{why}"
         first = self.ranked[0]
         word = "hurts most" if self.leave == ALONE else "is best left alone"
-        return f"{told}: {first} {word} ({effect_text(self.of(first)[-1])} {self.at(self.of(first)[-1])})"
+        shown = max(self.of(first), key=lambda each: (not each.problem, each.drop, each.output_error))
+        return f"{told}: {first} {word} ({effect_text(shown)} {self.at(shown)})"
 
     def at(self, effect: Effect) -> str:
         """The strength in words: `at 0.9`, `at 4 bits`."""
@@ -248,6 +255,8 @@ def effect_text(each: Effect) -> str:
     """`−3.2 points (−4.9 to −1.6)`, or the change of the loss; said where the samples show no difference."""
     if each.problem:
         return each.problem
+    if each.is_untouched:
+        return "left as it is"
     if each.paired is None:
         return f"loss {units.signed(each.loss_change, 4)}"
     pair = each.paired
