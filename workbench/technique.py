@@ -72,6 +72,7 @@ class Technique:
         prepared_by: the names of the options that `prepare` depends on.
         strengths: values of the first option from weak to strong, for scans of what hurts; derived from its
             range where there are none.
+        couples: True where touching one layer may force others to change; the notes name those then.
     """
 
     family: ClassVar[str] = ""
@@ -79,6 +80,7 @@ class Technique:
     trains: ClassVar[bool] = False
     prepared_by: ClassVar[tuple[str, ...]] = ()
     strengths: ClassVar[tuple[Any, ...]] = ()
+    couples: ClassVar[bool] = False
 
     def __init_subclass__(
         cls,
@@ -88,13 +90,14 @@ class Technique:
         trains: bool = False,
         prepared_by: tuple[str, ...] = (),
         strengths: tuple[Any, ...] = (),
+        couples: bool = False,
         **keywords: Any,
     ) -> None:
         super().__init_subclass__(**keywords)
         if family not in FAMILIES:
             raise TypeError(f"{cls.__name__}: family must be one of {listed(FAMILIES)}, got {family!r}")
         cls.family, cls.flag, cls.trains, cls.prepared_by = family, flag, trains, prepared_by
-        cls.strengths = strengths
+        cls.strengths, cls.couples = strengths, couples
         doc = cls.__dict__.get("__doc__")
         dataclasses.dataclass(frozen=True, repr=False)(cls)
         cls.__doc__ = doc  # a dataclass without one is given its signature, which is no summary

@@ -26,7 +26,9 @@ from torch import Tensor, nn
 from workbench.candidate import Candidate
 from workbench.constraints import Mask
 from workbench.errors import OptionError, WorkbenchError
+from workbench.exploration.changes import changed_layers
 from workbench.job import Job, Progress, Steps, Stopped
+from workbench.layers import weights
 from workbench.options import Option, describe
 from workbench.recipe import Recipe
 from workbench.technique import FAMILIES, Context, Technique, find, prepared
@@ -126,6 +128,27 @@ def check_result_is_a_candidate(given: Given) -> None:
             assert kept or result.notes, f"{_step(given)} gave up the zeros of {name} without a note"
 
 
+def check_touches_only_what_it_may(given: Given) -> None:
+    """Let into one layer it changes no other; one that couples layers names those it had to change in a note.
+
+    What it is not let into keeps its parameters, its constraints and its activations.
+    """
+    step, work = _step(given), workload()
+    if step.trains:
+        return
+    start = work.candidate()
+    for layer in dict.fromkeys(each.layer for each in weights(start.model)):
+        context = Context(work, seed=1, only=frozenset({layer}))
+        try:
+            result = Job(lambda at=context: step.apply(start, at, prepared(step, start, at)), seed=1).run()  # type: ignore[misc]
+        except WorkbenchError:  # it says that one layer is too little for it
+            continue
+        others = changed_layers(start, result) - {layer}
+        unsaid = [other for other in others if not any(_names(note, other) for note in result.notes)]
+        assert not (others and not step.couples), f"{step}, let into {layer} only, changed {sorted(others)}"
+        assert not unsaid, f"{step}, let into {layer}, changed {sorted(unsaid)} without a note"
+
+
 def check_reports_progress(given: Given) -> None:
     """It yields `Progress` that never runs backward."""
     work, start = _under_a_mask()
@@ -218,6 +241,7 @@ CHECKS: tuple[Callable[[Given], None], ...] = (
     check_leaves_its_input_alone,
     check_same_seed_same_result,
     check_result_is_a_candidate,
+    check_touches_only_what_it_may,
     check_reports_progress,
     check_stops_cleanly,
     check_closes_cleanly,
@@ -251,6 +275,11 @@ def _outcome(step: Technique, start: Candidate, context: Context, made: Any) -> 
         return _everything(Job(lambda: step.apply(start, context, made), seed=1).run())
     except WorkbenchError as error:  # a value that does not go with this small model
         return {"refused": str(error)}
+
+
+def _names(note: str, layer: str) -> bool:
+    """Whether a note names a layer, and not only a longer name that begins or ends like it."""
+    return re.search(rf"(?<![\w.]){re.escape(layer)}(?![\w]|\.\w)", note) is not None
 
 
 def _masked(candidate: Candidate) -> Candidate:

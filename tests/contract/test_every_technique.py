@@ -111,6 +111,15 @@ def uses_what_was_prepared(self: Any, candidate: Any, context: Any, prepared: An
     return copied
 
 
+def touches_every_layer(self: Any, candidate: Any, context: Any, prepared: Any) -> Generator:
+    yield Progress(1, 1)
+    copied = candidate.copy()
+    with torch.no_grad():
+        for each in copied.model.parameters():
+            each.mul_(0.5)
+    return copied
+
+
 def never_yields(self: Any, candidate: Any, context: Any, prepared: Any) -> Generator:
     return candidate
     yield
@@ -143,6 +152,7 @@ MORE = [
         broken("Keeps", never_yields, prepare=lambda self, candidate, context: [candidate]),
     ),
     ("check_result_is_a_candidate", broken("GivesUp", gives_up_zeros)),
+    ("check_touches_only_what_it_may", broken("Everywhere", touches_every_layer)),
     ("check_reports_progress", broken("Never", never_yields)),
     ("check_stops_cleanly", broken("HooksToo", leaves_a_hook)),
     ("check_declaration", broken("NoHelp", never_yields, share=option(0.5, " ", low=0, high=1))),

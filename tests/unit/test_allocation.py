@@ -149,9 +149,11 @@ def test_layers_that_were_not_scanned_or_gave_no_numbers_stay_dense():
 
 def test_bytes_and_drops():
     scan = [
-        *(effect("a", bits, error, saved, lost) for bits, error, saved, lost in ((8, 0.01, 75, 0), (4, 0.1, 87, 0.01))),
-        *(effect("b", bits, error, saved, lost) for bits, error, saved, lost in ((8, 0.02, 75, 0), (4, 0.5, 87, 0.2))),
-    ]  # fmt: skip
+        effect("a", 8, 0.01, saved=75),
+        effect("a", 4, 0.1, saved=87, lost=0.01),
+        effect("b", 8, 0.02, saved=75),
+        effect("b", 4, 0.5, saved=87, lost=0.2),
+    ]
     assert for_bytes(scan, 150) == {"a": 8, "b": 8}
     assert for_bytes(scan, 160) == {"a": 4, "b": 8}
     assert for_drop(scan, 0.0) == {"a": 8, "b": 8}
