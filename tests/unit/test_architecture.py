@@ -47,7 +47,6 @@ TECHNIQUES_KNOW = {
     "algorithms",
     "training",
     "exploration",
-    "exploration",
 }
 UNPICKLING = re.compile(r"\b(pickle|dill|joblib|cloudpickle|shelve)\b|weights_only=False")
 # built from parts, so that this file does not contain what it looks for
