@@ -122,4 +122,4 @@ class PrunePattern(Technique, family="pruning", prepared_by=("criterion", "sampl
             raise OptionError(
                 f"{pattern} goes into no layer: {listed(reasons)}; PruneWeights needs no pattern"
             )
-        return fitting, [f"left dense, {pattern} does not go in: {listed(reasons)}"] if reasons else []
+        return fitting, [f"left dense: {listed(reasons)}"] if reasons else []

@@ -160,9 +160,10 @@ class PruneWeights(
         """Each layer's share from a scan, and what is to be said about it."""
         from workbench.algorithms.pruning_scan import shares
 
-        open_ = [each for each in found if not {each.name, each.layer} & {*self.keep, *self.layers}]
-        step = self.replace(scope="global", schedule="once", layers={}, keep=())
-        return (yield from shares(step, self.sparsity, candidate, context, open_))
+        named = {*self.keep, *self.layers}
+        free = [each for each in found if not {each.name, each.layer} & named]
+        alone = PruneWeights(criterion=self.criterion, samples=self.samples)
+        return (yield from shares(alone, self.sparsity, candidate, context, free))
 
 
 def importance_of(candidate: Candidate, context: Context, criterion: str, samples: int) -> Importance:

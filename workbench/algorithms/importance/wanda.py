@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from workbench.activations import attach
 from workbench.algorithms.importance.base import Criterion, Known, Look
@@ -20,6 +19,7 @@ from workbench.algorithms.lowrank.trace import without_fused_attention
 from workbench.candidate import with_parameters
 from workbench.errors import listed
 from workbench.layers import weights
+from workbench.plain import own_copy
 
 _SEEN = (nn.Linear, nn.modules.conv._ConvNd, nn.Embedding)  # outputs are sums of weight × input
 
@@ -32,9 +32,9 @@ class Wanda(Criterion):
     def known(self, look: Look) -> Known:
         """Root mean square inputs over training samples; layers that hide their inputs are noted."""
         twin = with_parameters(look.candidate.model, {})  # hooks on a copy: the model may be in use elsewhere
-        attach(twin, look.candidate.activations)
         asked = [each for each in weights(twin) if each.name in look.names]
-        seen = {each.name: _Inputs() for each in asked if isinstance(each.module, _SEEN)}
+        seen = {each.name: _Inputs(each.module) for each in asked if isinstance(each.module, _SEEN)}
+        attach(twin, look.candidate.activations)
         for each in asked:
             if each.name in seen:
                 each.module.register_forward_hook(seen[each.name])
@@ -56,7 +56,8 @@ class Wanda(Criterion):
 class _Inputs:
     """The mean square of what each weight of one layer is multiplied with, fed by a forward hook."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: nn.Module) -> None:
+        self._bare = own_copy(module).requires_grad_()  # without the hooks to come
         self._sum: Tensor | None = None
         self._rows = 0
 
@@ -66,10 +67,9 @@ class _Inputs:
         """
         squared = inputs[0].detach()
         squared = squared.square() if squared.is_floating_point() else squared  # an embedding takes indices
-        weight = module.weight.detach().clone().requires_grad_()
+        weight = self._bare.weight
         with torch.enable_grad():
-            total = functional_call(module, {"weight": weight}, (squared,)).sum()
-            (gradient,) = torch.autograd.grad(total, weight)
+            (gradient,) = torch.autograd.grad(self._bare(squared).sum(), weight)
         axis = 1 if isinstance(module, nn.modules.conv._ConvTransposeNd) else 0
         outputs = 1 if isinstance(module, nn.Embedding) else weight.shape[axis]
         self._rows += output.numel() // max(1, outputs)
