@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from workbench.candidate import Candidate
     from workbench.constraints import Constraint
 
 _SCALE_BYTES = 4  # scales are float32, half of that where float16 holds them
+_LEVEL_BYTES = 4
 _SHARED_BYTES = 2  # the values of a codebook are float16
 
 
@@ -43,18 +44,26 @@ def parameter_bytes(candidate: Candidate, name: str) -> int:
     tensor = candidate.model.get_parameter(name)
     mask = candidate.constraints.of(name, Mask)
     kept = nonzeros(mask.keep) if mask is not None else tensor.numel()
-    scales = [each.scale for each in _chain(candidate, name) if hasattr(each, "scale")]
-    beside = sum(_scale_bytes(each) for each in scales) + _codebook_bytes(candidate, name)
+    beside = sum(_scaled_bytes(each) for each in _chain(candidate, name)) + _codebook_bytes(candidate, name)
     return math.ceil(bits(candidate, name) * kept / 8) + beside
 
 
-def _scale_bytes(scale: Tensor) -> int:
+def _scaled_bytes(constraint: Constraint) -> int:
+    """What a constraint takes beside its codes: scales, zero points, levels."""
     import torch
 
-    from workbench.constraints import as_float16
+    from workbench.constraints import Grid, Levels, Scaled, as_float16
 
+    if not isinstance(constraint, Scaled):
+        return 0
+    scale = constraint.scale
     is_short = torch.equal(as_float16(scale), scale.float())
-    return scale.numel() * (_SCALE_BYTES // 2 if is_short else _SCALE_BYTES)
+    taken = scale.numel() * (_SCALE_BYTES // 2 if is_short else _SCALE_BYTES)
+    if isinstance(constraint, Grid) and constraint.zero is not None:
+        taken += math.ceil(constraint.bits * scale.numel() / 8)
+    if isinstance(constraint, Levels):
+        taken += _LEVEL_BYTES * len(constraint.levels)
+    return taken
 
 
 def _codebook_bytes(candidate: Candidate, name: str) -> int:

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from workbench.constraints import Codebook, Constraint, Grid, Mask
+from workbench.constraints import Codebook, Constraint, Grid, Levels, Mask, Precision, Signs
 from workbench.errors import StorageError, listed
 from workbench.fields import Fields
-from workbench.storage import codebook, dense, grid, positions
+from workbench.storage import codebook, dense, grid, narrow, positions, scales
 from workbench.storage.content import Content, Part, Read, Reading, Way
 from workbench.storage.symbols import named
 from workbench.tensors import same_bits
 
-VALUES = {each.NAME: each for each in (dense, grid, codebook)}
+VALUES = {each.NAME: each for each in (dense, grid, codebook, narrow)}
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,10 @@ class ConstraintEncoding:
 
 
 CONSTRAINTS = {
-    Grid.__name__: ConstraintEncoding(grid.write_constraint, grid.read_constraint),
+    Grid.__name__: ConstraintEncoding(scales.write_grid, scales.read_grid),
+    Levels.__name__: ConstraintEncoding(scales.write_levels, scales.read_levels),
+    Signs.__name__: ConstraintEncoding(scales.write_signs, scales.read_signs),
+    Precision.__name__: ConstraintEncoding(scales.write_precision, scales.read_precision),
     Codebook.__name__: ConstraintEncoding(codebook.write_constraint, codebook.read_constraint),
 }
 

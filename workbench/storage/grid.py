@@ -1,51 +1,60 @@
-"""Values on a uniform grid: their codes in as many bits as the grid has, and the grid's scales.
+"""Rounded values: which number of its grid each one takes, in as many bits as the grid has numbers for.
 
-A grid of b bits has `2**b - 1` codes, from -top to top; they are written shifted by top. The number left over
-stands for a value that the mask removed, where all values are written; so a mask costs nothing beside codes
-of all values. Where only stored values are written and none is zero, zero has no number.
+Grids, levels and signs are all numbers times a scale, and a value is written as the index of its number. An
+index beyond the last stands for a value that the mask removed, where all values are written; of a symmetric
+grid that index is free, so a mask costs nothing beside codes of all values. Where only stored values are
+written and none is zero, zero has no index.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
 
-from workbench.constraints import Grid, as_float16
+from workbench.constraints import Constraint, Scaled
 from workbench.errors import StorageError
 from workbench.fields import Fields
 from workbench.storage import positions, symbols
 from workbench.storage.content import Content, Offer, Part, Read, Reading, Way
-from workbench.tensors import as_bytes, from_raw, plain, raw
 
 NAME = "grid"
+_MOST = 1 << 16  # indices that 16 bits hold
+
+
+def scaled(constraints: Sequence[Constraint]) -> Scaled | None:
+    """The constraint that rounds to numbers times a scale, or None."""
+    return next((each for each in constraints if isinstance(each, Scaled)), None)
 
 
 def ways(content: Content) -> Iterator[Way]:
-    """The codes of all values, or of the stored ones beside their positions."""
-    grid = content.constraint(Grid)
+    """The indices of all values, or of the stored ones beside their positions."""
+    grid = scaled(content.constraints)
     if grid is None or not content.tensor.is_floating_point() or not content.is_clean:
         return
-    codes = cache(lambda step: _codes(content, grid, step))
+    indices = cache(lambda step: _indices(content, grid, step))
     mask, stored = content.mask, content.stored
-    every = symbols.offer(
-        lambda step: _all(codes(step), grid, None if mask is None else mask[::step]),
-        content.count,
-        grid.bits,
-        content.level,
-        content.stride,
-    )
-    yield Way(NAME, _offer(every, {}))
-    is_told = content.is_estimate and grid.bits > 2 and content.level == "packed"  # zeros change no width
-    has_zeros = is_told or content.nonzero_count < content.stored_count
-    width = grid.bits if has_zeros else (2 * grid.top - 1).bit_length()
+    if mask is None or grid.count < _MOST:
+        every = symbols.offer(
+            lambda step: _all(indices(step), grid.count, None if mask is None else mask[::step]),
+            content.count,
+            (grid.count - (mask is None)).bit_length(),
+            content.level,
+            content.stride,
+        )
+        yield Way(NAME, _offer(every, {}))
+    zero = grid.zero_index
+    if zero is None and mask is None:
+        return  # nothing to leave out: zero is no number, or another one from channel to channel
+    is_told = content.is_estimate and grid.count > 3 and content.level == "packed"  # zeros change no width
+    has_zeros = zero is None or is_told or content.nonzero_count < content.stored_count
     kept = symbols.offer(
-        lambda step: _stored(codes(step)[stored[::step]], grid, has_zeros),
+        lambda step: _stored(indices(step)[stored[::step]], None if has_zeros else zero),
         content.stored_count,
-        width,
+        (grid.count - 1 - (not has_zeros)).bit_length(),
         content.level,
         content.stride,
     )
@@ -54,51 +63,34 @@ def ways(content: Content) -> Iterator[Way]:
 
 
 def read(parameters: Fields, data: memoryview, reading: Reading) -> Read:
-    """The tensor, computed from its codes as the grid does it, and its mask where all values are written."""
-    grid = next((each for each in reading.constraints if isinstance(each, Grid)), None)
+    """The tensor, computed from its indices as the grid does it, and its mask where all are written."""
+    grid = scaled(reading.constraints)
     if grid is None or not reading.dtype.is_floating_point:
         raise StorageError("codes of a grid need the grid and a tensor of floating-point numbers")
-    count = reading.stored_count
-    numbers = symbols.read(parameters.given.get("codes"), data, count).astype(np.int32)
-    removed = 2 * grid.top + 1
-    if numbers.size and (numbers.min() < 0 or numbers.max() > removed):
-        raise StorageError(f"a code lies outside the grid of {grid.bits} bits")
-    codes = numbers - grid.top
-    mask = None
-    if reading.stored is None:
-        mask = numbers != removed
-        codes[~mask] = 0
-        values = codes.astype(np.float32)
+    numbers = symbols.read(parameters.given.get("codes"), data, reading.stored_count).astype(np.int32)
+    has_removed = reading.stored is None and reading.has_mask
+    zero = grid.zero_index
+    is_nonzero = parameters.flag("nonzero")
+    if is_nonzero and zero is None:
+        raise StorageError("the grid has no zero that its codes could leave out")
+    most = grid.count - 1 - is_nonzero + has_removed
+    if numbers.size and (numbers.min() < 0 or numbers.max() > most):
+        raise StorageError(f"a code lies outside the grid of {grid.count} numbers")
+    stored, mask = reading.stored, None
+    if has_removed:
+        stored = mask = numbers != grid.count
+        numbers = numbers[mask]
+    elif is_nonzero:
+        numbers[numbers >= zero] += 1
+    if stored is None:
+        indices = numbers
     else:
-        if parameters.flag("nonzero"):
-            codes[codes >= 0] += 1
-        values = np.zeros(reading.count, np.float32)
-        values[reading.stored] = codes
-    values = torch.from_numpy(values).reshape(reading.shape).mul_(grid.scale)
-    return Read(values.to(reading.dtype), mask if reading.has_mask else None)
-
-
-def write_constraint(grid: Grid, content: Content) -> Part:
-    """The grid itself: its bits in the record; its scales, as float16 where that holds every one exactly."""
-    scale = plain(grid.scale, "a grid's scale").float()
-    record = {"bits": grid.bits, "shape": list(scale.shape)}
-    if torch.equal(as_float16(scale), scale):
-        return Part([Grid.__name__, {**record, "half": True}], as_bytes(raw(scale.half())))
-    return Part([Grid.__name__, record], as_bytes(raw(scale)))
-
-
-def read_constraint(parameters: Fields, data: memoryview, reading: Reading) -> Grid:
-    """The grid that `write_constraint` wrote."""
-    bits = parameters.integer("bits", low=2, high=16)
-    shape = tuple(parameters.integers("shape"))
-    fits = len(shape) <= len(reading.shape) and all(
-        own in (1, full) for own, full in zip(shape[::-1], reading.shape[::-1], strict=False)
-    )
-    dtype = torch.float16 if parameters.flag("half") else torch.float32
-    if not fits or len(data) != dtype.itemsize * int(np.prod(shape, dtype=np.int64)):
-        raise StorageError("the scales of a grid do not fit its tensor")
-    values = np.frombuffer(data, np.uint8).copy()
-    return Grid(bits, from_raw(values, dtype, shape).float())
+        indices = np.zeros(reading.count, np.int32)
+        indices[stored] = numbers
+    values = grid.of_indices(torch.from_numpy(indices).reshape(reading.shape))
+    if stored is not None:
+        values = torch.where(torch.from_numpy(stored).reshape(reading.shape), values, 0.0)
+    return Read(values.to(reading.dtype), mask)
 
 
 def _offer(codes: Offer, parameters: dict[str, bool]) -> Offer:
@@ -109,25 +101,17 @@ def _offer(codes: Offer, parameters: dict[str, bool]) -> Offer:
     return Offer(codes.size, write)
 
 
-def _codes(content: Content, grid: Grid, step: int) -> np.ndarray:
-    """Every `step`-th code."""
-    tensor, scale = content.tensor, grid.scale
+def _indices(content: Content, grid: Any, step: int) -> np.ndarray:
+    """The index of every `step`-th value."""
+    tensor = content.tensor
     if step == 1:
-        return grid.codes(tensor).reshape(-1).numpy()
-    if scale.numel() == scale.shape[:1].numel() == tensor.shape[0]:  # a scale for each row
-        rows = torch.arange(0, tensor.numel(), step) // (tensor.numel() // tensor.shape[0])
-        scale = scale.reshape(-1)[rows]
-    elif scale.numel() > 1:
-        scale = scale.expand(tensor.shape).reshape(-1)[::step]
-    return replace(grid, scale=scale.reshape(-1)).codes(tensor.reshape(-1)[::step]).numpy()
+        return grid.indices(tensor).reshape(-1).numpy()
+    return grid.sampled(tensor.shape, step).indices(tensor.reshape(-1)[::step]).numpy()
 
 
-def _all(codes: np.ndarray, grid: Grid, mask: np.ndarray | None) -> np.ndarray:
-    numbers = (codes + grid.top).astype(np.uint16)
-    if mask is not None:
-        numbers[~mask] = 2 * grid.top + 1
-    return numbers
+def _all(indices: np.ndarray, count: int, mask: np.ndarray | None) -> np.ndarray:
+    return (indices if mask is None else np.where(mask, indices, count)).astype(np.uint16)
 
 
-def _stored(codes: np.ndarray, grid: Grid, has_zeros: bool) -> np.ndarray:
-    return (codes + grid.top if has_zeros else codes + grid.top - (codes > 0)).astype(np.uint16)
+def _stored(indices: np.ndarray, left_out: int | None) -> np.ndarray:
+    return (indices if left_out is None else indices - (indices > left_out)).astype(np.uint16)

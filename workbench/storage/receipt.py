@@ -15,7 +15,7 @@ import torch
 
 from workbench.algorithms.clustering import entropy
 from workbench.candidate import Candidate
-from workbench.constraints import Codebook, Grid, Mask
+from workbench.constraints import Codebook, Mask, Scaled
 from workbench.measurement.size import claimed_bytes, file_bytes
 from workbench.storage import container, header, receipt_tables
 from workbench.storage.unpacking import Stored, contents
@@ -168,14 +168,14 @@ def _line(stored: Stored, named: Named, candidate: Candidate) -> Line:
     kept = int(keep.sum()) if is_partial else tensor.numel()
     name, parameters = parts.values.record
     coded = parameters.get("codes", ["dense"])
+    is_coded = name not in ("dense", "narrow")
     value_bits, index_bits = _bits(tensor, chain, keep if is_partial else None, kept)
     value_bytes, index_bytes = len(parts.values.data), 0
     if parts.positions is not None:
         index_bytes = len(parts.positions.data)
-    elif mask is not None and name != "dense":
+    elif mask is not None and is_coded:
         index_bytes = _share(value_bytes, coded, value_bits, index_bits, kept, tensor.numel())
         value_bytes -= index_bytes
-    is_coded = name != "dense"
     return Line(
         name=stored.name,
         parameters=tensor.numel(),
@@ -215,6 +215,6 @@ def _codes(tensor: Tensor, chain: tuple[Any, ...]) -> Tensor | None:
     for each in chain:
         if isinstance(each, Codebook):
             return each.codes.reshape(-1).to(torch.int32)
-        if isinstance(each, Grid):
-            return (each.codes(tensor) + each.top).reshape(-1)
+        if isinstance(each, Scaled):
+            return each.indices(tensor).reshape(-1)
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
 
 from workbench.job import Progress
@@ -10,61 +10,80 @@ from workbench.options import option
 from workbench.technique import Context, Technique
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
+    from workbench.algorithms.quantization.weights import Prepared
     from workbench.candidate import Candidate
 
 
 class Quantize(
-    Technique, family="quantization", flag="--bits", prepared_by=("granularity",), strengths=(8, 4, 3, 2)
+    Technique,
+    family="quantization",
+    flag="--bits",
+    prepared_by=(
+        "granularity",
+        "group",
+        "symmetric",
+        "range",
+        "percentile",
+        "bias_correction",
+        "fold_batch_norm",
+    ),
+    strengths=(8, 6, 4, 3, 2),
 ):
     """Round weights to whole multiples of a scale, k bits each.
 
-    Symmetric and weight-only: activations stay in float32, so the file gets smaller and latency stays.
     The scale of a channel is its largest absolute weight over the largest code, rounded to float16 up to 8
-    bits, so that it takes two bytes. `Quantize | FineTune` trains through the rounding with straight-through
-    gradients (Bengio et al. 2013).
+    bits, so that it takes two bytes; zero stays zero. One bit, symmetric, is the sign times the mean
+    magnitude. `Quantize | FineTune` trains through the rounding with straight-through gradients (Bengio et
+    al. 2013), and the scales with it where they are `learned` (Esser et al. 2020). Biases and normalizations
+    keep their precision.
     """
 
-    weights: int = option(8, "bits per weight", low=2, high=16, step=1, unit="bits")
+    weights: int = option(8, "bits per weight", low=1, high=16, step=1, unit="bits")
     granularity: str = option(
         "channel",
-        "one scale per output channel, or one for the whole tensor",
-        choices=("channel", "tensor"),
+        "one scale per output channel, for the whole tensor, or for each group of weights in a channel",
+        choices=("channel", "tensor", "group"),
     )
+    group: int = option(
+        32, "weights that share a scale, where it is per group", low=2, high=65536, unit="weights", log=True
+    )
+    symmetric: bool = option(
+        True, "a range around zero; else from the lowest to the highest, by a zero point"
+    )
+    range: str = option(
+        "max",
+        "how far the grid reaches: to the largest weight, to a percentile, or for the least squared error",
+        choices=("max", "mse", "percentile"),
+    )
+    percentile: float = option(
+        99.9, "where range='percentile' ends", above=50, high=100, step=0.1, unit="%", advanced=True
+    )
+    layers: Mapping[str, int] = option(
+        {}, "bits of single layers, instead of those of all", low=1, high=16, unit="bits", advanced=True
+    )
+    keep: tuple[str, ...] = option((), "layers that keep their precision", advanced=True)
+    first_last: bool = option(False, "the first and the last layer get 8 bits at least", advanced=True)
+    bias_correction: bool = option(
+        False, "move biases by the mean error that rounding adds to each channel", advanced=True
+    )
+    fold_batch_norm: bool = option(
+        False, "multiply batch norms into the layers before them first", advanced=True
+    )
+    learned: bool = option(False, "a later FineTune learns the scales, too", advanced=True)
 
-    def prepare(self, candidate: Candidate, context: Context) -> dict[str, Tensor]:
-        """The largest absolute weight of each channel or tensor, shaped to broadcast over the weight."""
-        from workbench.layers import weights
+    def prepare(self, candidate: Candidate, context: Context) -> Prepared:
+        """The range of the weights that share a scale, and what inputs the layers have on average."""
+        from workbench.algorithms.quantization.weights import prepared
 
-        largest: dict[str, Tensor] = {}
-        for each in weights(candidate.model):
-            weight = each.parameter.detach()
-            kept = {each.channel_axis} if self.granularity == "channel" else set()
-            axes = tuple(axis for axis in range(weight.ndim) if axis not in kept)
-            largest[each.name] = weight.abs().amax(dim=axes, keepdim=True).float()
-        return largest
+        return prepared(self, candidate, context)
 
     def apply(
-        self, candidate: Candidate, context: Context, prepared: dict[str, Tensor]
+        self, candidate: Candidate, context: Context, prepared: Prepared
     ) -> Generator[Progress, None, Candidate]:
         """The candidate on its grids."""
-        import torch
+        from workbench.algorithms.quantization.weights import rounded
 
-        from workbench.constraints import Grid, as_float16
-        from workbench.layers import weights
-
-        grids: dict[str, Grid] = {}
-        allowed = {each.name for each in weights(candidate.model) if context.takes(each.layer)}
-        for name, largest in prepared.items():
-            if name not in allowed:
-                continue
-            scale = largest / (2 ** (self.weights - 1) - 1)
-            # a channel of zeros (or of denormals) has no range: any positive scale keeps its zeros
-            scale = torch.where(scale > torch.finfo(torch.float32).tiny, scale, torch.ones_like(scale))
-            # a float16 scale is off by 2**-11 of itself at most: at 8 bits a 16th of a step at the top
-            if self.weights <= 8 and bool((scale >= torch.finfo(torch.float16).tiny).all()):
-                scale = as_float16(scale)
-            grids[name] = Grid(self.weights, scale)
+        yield Progress(0, 1, f"{self.weights} bits")
+        made = yield from rounded(self, candidate, context, prepared)
         yield Progress(1, 1, f"{self.weights} bits")
-        return candidate.constrained(grids)
+        return made
