@@ -43,14 +43,16 @@ class Affine(Rounding):
         scale: one float32, positive.
         zero_point: the code of zero.
         is_signed: codes run from `-2**(bits-1)`, otherwise from 0. Both are the same numbers.
-        learns: whether training moves the scale (Esser et al. 2020, "Learned Step Size Quantization").
+        gain: a factor on the scale, which training learns (Esser et al. 2020, "Learned Step Size
+            Quantization"); None where the scale stays. A factor, since Adam's steps are as long as the
+            learning rate whatever they move.
     """
 
     bits: int
     scale: Tensor
     zero_point: int = 0
     is_signed: bool = False
-    learns: bool = False
+    gain: Tensor | None = None
 
     @property
     def lowest(self) -> int:
@@ -63,14 +65,19 @@ class Affine(Rounding):
         return self.lowest + 2**self.bits - 1
 
     @property
+    def step(self) -> Tensor:
+        """The scale as it is used."""
+        return self.scale if self.gain is None else self.scale * self.gain.clamp_min(_LEAST_GAIN)
+
+    @property
     def range(self) -> tuple[float, float]:
         """The smallest and the largest value."""
-        scale = float(self.scale)
+        scale = float(self.step)
         return (self.lowest - self.zero_point) * scale, (self.highest - self.zero_point) * scale
 
     def __call__(self, values: Tensor) -> Tensor:
         low, high = self.lowest - self.zero_point, self.highest - self.zero_point
-        scale = self.scale.abs().clamp_min(_SMALLEST) if self.learns else self.scale
+        scale = self.step
         if torch.is_grad_enabled() and (values.requires_grad or scale.requires_grad):
             rounded: Tensor = _Stepped.apply(values, scale, low, high)
             return rounded
@@ -78,11 +85,11 @@ class Affine(Rounding):
 
     def codes(self, values: Tensor) -> Tensor:
         """The code of each value; int32, same shape."""
-        steps = torch.round(values.float() / self.scale).to(torch.int32) + self.zero_point
+        steps = torch.round(values.float() / self.step).to(torch.int32) + self.zero_point
         return steps.clamp_(self.lowest, self.highest)
 
     def learned(self) -> dict[str, Tensor]:
-        return {"scale": self.scale} if self.learns else {}
+        return {} if self.gain is None else {"gain": self.gain}
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +127,7 @@ def affine(low: Any, high: Any, bits: int) -> tuple[Tensor, Any]:
     return scale, int(zero_point.nan_to_num(0.0))
 
 
+_LEAST_GAIN = 2.0**-6  # a learned scale stays positive, however far a step of training would take it
 _SMALLEST = torch.finfo(torch.float32).tiny
 
 

@@ -66,6 +66,17 @@ def onnx_bytes(model: nn.Module, example: Any, *, call: Call | None = None, is_f
     Raises:
         RuntimeUnavailable: as for `export_onnx`.
     """
+    return onnx_graph(model, example, call=call, is_fresh=is_fresh)[1]
+
+
+def onnx_graph(
+    model: nn.Module, example: Any, *, call: Call | None = None, is_fresh: bool = False
+) -> tuple[Graph, bytes]:
+    """The traced graph of `model` and its float32 ONNX file, checked against PyTorch.
+
+    Raises:
+        RuntimeUnavailable: as for `export_onnx`.
+    """
     from workbench.data import mapped
     from workbench.measurement.compute import plain_call
 
@@ -75,7 +86,7 @@ def onnx_bytes(model: nn.Module, example: Any, *, call: Call | None = None, is_f
     if not is_fresh and (graph := _graphs.get(key)) is not None:
         data = graph.filled(model)
         if _difference(data, graph, model, example, call) is None:
-            return data
+            return graph, data
         # the same layers, put together in another way: trace this one
     graph = traced(model, example, call)
     data = graph.filled(model)
@@ -84,7 +95,7 @@ def onnx_bytes(model: nn.Module, example: Any, *, call: Call | None = None, is_f
     _graphs[key] = graph
     while len(_graphs) > _KEPT:
         _graphs.popitem(last=False)
-    return data
+    return graph, data
 
 
 def session(data: bytes, threads: int = 1) -> onnxruntime.InferenceSession:

@@ -53,7 +53,7 @@ class Calibrated:
             wide = max((bits[p] for each in members if (p := _layer(each)) in bits), default=0)
             wide = wide or max(bits.values())
             scale, zero_point = affine(*self.observers[group].range(wide), wide)
-            rounding = Affine(wide, scale, zero_point, learns=learns)
+            rounding = Affine(wide, scale, zero_point, gain=torch.ones(()) if learns else None)
             found |= {each.name: rounding for each in members}
         return found
 
