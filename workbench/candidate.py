@@ -32,6 +32,8 @@ class Candidate:
         notes: what the last step has to say: layers it left alone, promises it ended.
         activations: how values are rounded while the model runs, by place (see `workbench.activations`).
         schedules: what the next training has yet to do to the constraints.
+        base: what the structure is written down against, where that is not the workload's own model: a
+            student of another class, as it was given.
     """
 
     model: nn.Module
@@ -40,6 +42,7 @@ class Candidate:
     notes: tuple[str, ...] = ()
     activations: Mapping[str, Rounding] = field(default_factory=dict)
     schedules: tuple[Schedule, ...] = ()
+    base: nn.Module | None = None
 
     @classmethod
     def of(cls, model: nn.Module) -> Candidate:
@@ -131,7 +134,15 @@ class Candidate:
         if lost := [name for name in self.activations if name not in rounded]:
             notes += (f"the rounding of {listed(lost)} ended with its layer",)
         scheduled = tuple(each for each in self.schedules if set(each.names) <= set(shapes))
-        return Candidate(model.eval(), Constraints(kept), latent, self.notes + notes, rounded, scheduled)
+        return replace(
+            self,
+            model=model.eval(),
+            constraints=Constraints(kept),
+            latent=latent,
+            notes=self.notes + notes,
+            activations=rounded,
+            schedules=scheduled,
+        )
 
     def trained(
         self,

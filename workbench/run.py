@@ -134,6 +134,8 @@ def _start(work: Workload, parent: Version | None) -> Candidate:
     try:
         return unpack(parent.packed, work.baseline).candidate  # a loaded one, or of other data
     except StorageError as error:
+        if parent.candidate.base is not None:  # a student of a class of its own, loaded from a file
+            return parent.candidate
         raise VersionError(f"{parent.name or 'the parent'} was made from another model: {error}") from error
 
 

@@ -41,17 +41,21 @@ def pack(
 
     Args:
         recipe, seed: how the candidate was made; kept in the header.
-        original: the model the recipe began from; the file holds how the candidate's structure differs.
+        original: the model the recipe began from; the file holds how the candidate's structure differs. A
+            student of another class is its own original, and the file names the class.
         report: a `Report`, or its `to_dict()`; its main figures are kept in the header.
         level: "coded" for the smallest file, "packed" for the one that is quickest to load.
 
     Raises:
         StorageError: something that a file cannot hold; nothing was written.
     """
+    origin = candidate.base if candidate.base is not None else original
     head = {
-        **_origin(recipe, original, seed, report),
-        "structure": structure.difference(original, candidate.model),
+        **_origin(recipe, origin, seed, report),
+        "structure": structure.difference(origin, candidate.model),
     }
+    if candidate.base is not None:
+        head["student"] = {"class": type(candidate.base).__name__}
     return _assembled(candidate, head, level)
 
 

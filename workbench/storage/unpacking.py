@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from workbench import structure
 from workbench.candidate import Candidate, plain_copy
 from workbench.constraints import Constraint, Constraints
-from workbench.errors import StorageError, WorkbenchError, WorkloadError
+from workbench.errors import StorageError, WorkbenchError, WorkloadError, shown
 from workbench.fields import Fields
 from workbench.recipe import Recipe
 from workbench.storage import container, dense, header
@@ -32,6 +32,7 @@ class Header:
         fingerprint: of the original model, weights included.
         figures: accuracy and metrics that were measured before it was stored.
         level: "packed" or "coded".
+        student: the class of the model, where it is not that of the workload's; empty where it is.
     """
 
     recipe: Recipe
@@ -40,6 +41,7 @@ class Header:
     level: str
     figures: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    student: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +97,9 @@ def unpack(data: bytes | memoryview, model: nn.Module) -> Unpacked:
         _assign(rebuilt, each, tensor, own)
         if chain:
             constraints[each.name] = chain
-    return Unpacked(Candidate(rebuilt.eval(), Constraints(constraints)), read_header(head))
+    found = read_header(head)
+    base = plain_copy(model) if found.student else None
+    return Unpacked(Candidate(rebuilt.eval(), Constraints(constraints), base=base), found)
 
 
 def contents(opened: Container, head: Fields) -> Iterator[Stored]:
@@ -143,7 +147,13 @@ def read_header(head: Fields) -> Header:
         level=head.text("level", default="packed", longest=20),
         figures=head.object("figures").given,
         notes=notes,
+        student=student_class(head),
     )
+
+
+def student_class(head: Fields) -> str:
+    """The class of a student that is not of the workload's own class, as the file names it, or nothing."""
+    return head.object("student").text("class", default="", longest=200)
 
 
 def header_of(data: bytes | memoryview) -> Header:
@@ -193,6 +203,12 @@ def _rebuilt(model: nn.Module, head: Fields, stored: list[Stored]) -> nn.Module:
     expected = original.text("structure", default="", longest=64)
     records = head.items("structure")
     if expected and structure.structure_fingerprint(copy) != expected:
+        if name := student_class(head):
+            name = shown(name)[1:-1]
+            raise StorageError(
+                f"this is a student of a class of its own, {name}, and no {type(model).__name__}; "
+                f"define {name} and give a new one: version.on({name}()), or wb.load(path, {name}())"
+            )
         if not records:  # the names and shapes say more
             _check_tensors(stored, tensors(copy))
         _refuse(copy, original)

@@ -217,9 +217,10 @@ class VersionTree:
     def serve(self, work: Workload) -> None:
         """Go on with another object of the same workload: its loss, metrics and data are used from now on."""
         with self._lock:
-            self.work = work
+            before, self.work = self.work, work
             for each in self.versions:
-                self._history = self._history.changed(each.changed(work=work, base=work.baseline))
+                base = work.baseline if each.base is before.baseline else each.base
+                self._history = self._history.changed(each.changed(work=work, base=base))
 
     def close(self) -> None:
         """Close the file; the tree must not be used afterwards."""
@@ -246,10 +247,13 @@ class VersionTree:
             StorageError: it was made from another model.
         """
         from workbench.storage import unpack
+        from workbench.storage.unpacking import header_of
 
-        if version.fingerprint != self.work.fingerprint:
+        has_own_class = bool(header_of(packed).student)
+        if version.fingerprint != self.work.fingerprint and not has_own_class:
             unpack(packed, self.work.baseline)
-        return version.changed(work=self.work, base=self.work.baseline, fingerprint=self.work.fingerprint)
+        base = version.base if has_own_class else self.work.baseline
+        return version.changed(work=self.work, base=base, fingerprint=self.work.fingerprint)
 
     def _save_head(self) -> None:
         history = self._history

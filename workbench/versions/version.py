@@ -37,6 +37,7 @@ class _Cache:
 
     candidate: Candidate | None = None
     model: nn.Module | None = None
+    base: nn.Module | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +97,7 @@ class Version:
             packed = with_report(packed, report)
             size = dataclasses.replace(report.size, stored=len(packed))
             report = dataclasses.replace(report, size=size)
+        base = candidate.base if candidate is not None else None
         version = cls(
             id=secrets.token_hex(6),
             parent=parent.id if isinstance(parent, Version) else parent,
@@ -106,7 +108,7 @@ class Version:
             report=report,
             packed_bytes=len(packed),
             fetch=lambda: packed,
-            base=work.baseline,
+            base=base if base is not None else work.baseline,
             work=work,
             stages=stages,
             is_stopped=is_stopped,
@@ -157,7 +159,8 @@ class Version:
         if candidate is None:
             from workbench.storage import unpack
 
-            candidate = unpack(self.packed, self.base).candidate
+            base = self.cache.base if self.cache.base is not None else self.base
+            candidate = unpack(self.packed, base).candidate
         self._remember(candidate)
         return candidate
 
@@ -198,16 +201,28 @@ class Version:
         packed = self.packed
         return packed if level == self.header.level else repack(packed, self.candidate, level)
 
+    def on(self, model: nn.Module) -> Version:
+        """This version, unpacked into a copy of `model` from now on: a new net of a student's own class,
+        which a tree that was read again after a restart cannot make by itself.
+
+        Raises:
+            StorageError: the model has another structure.
+        """
+        from workbench.storage import unpack
+
+        candidate = unpack(self.packed, model).candidate
+        self.cache.base, self.cache.model = model, None
+        self._remember(candidate)
+        return self
+
     def changed(self, **changes: Any) -> Version:
         """The same version with another name, note or place; what it has unpacked is shared."""
         return dataclasses.replace(self, **changes)
 
     def _remember(self, candidate: Candidate) -> None:
         """Keep a candidate in memory, without the latent weights that its file does not hold either."""
-        from workbench.candidate import Candidate
-
         with _lock:
-            self.cache.candidate = Candidate(candidate.model, candidate.constraints)
+            self.cache.candidate = dataclasses.replace(candidate, latent={}, notes=(), schedules=())
             if self.cache in _kept:
                 _kept.remove(self.cache)
             _kept.append(self.cache)

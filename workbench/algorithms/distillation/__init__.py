@@ -1,0 +1,1 @@
+"""Distillation: what is taught (losses/), between which layers, by whom, and to what student."""
