@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import RecipeError, StorageError, VersionError, WorkloadError, shown
 from workbench.job import Job, Progress, Steps, Stopped, forward
 from workbench.options import Reference, describe
+from workbench.promises import Promise
 from workbench.randomness import step_seed, whole_seed
 from workbench.recipe import Recipe
 from workbench.stages import Stage, stage_of
@@ -31,6 +32,7 @@ class _Trail:
     candidate: Candidate
     stages: list[Stage] = field(default_factory=list)
     is_stopped: bool = False
+    promises: tuple[Promise, ...] = ()
 
 
 def compress(
@@ -78,6 +80,8 @@ def compressing(
     """The generator behind `compress`; stopped, it measures and keeps what the steps so far have made."""
     _check(work, recipe, names or {})
     trail = _Trail(_start(work, parent))
+    if parent is not None and parent.stages:
+        trail.promises = parent.stages[-1].promises
     weights = [_weight(step) for step in recipe]
     total = sum(weights) + _LONG
     for index, step in enumerate(recipe):
@@ -151,7 +155,9 @@ def _stage(trail: _Trail, step: Technique, context: Context) -> Steps[None]:
         trail.is_stopped = True
         return
     trail.is_stopped = was_stopped
-    trail.stages.append(stage_of(step, trail.candidate, candidate, time.perf_counter() - started, history))
+    seconds = time.perf_counter() - started
+    trail.stages.append(stage_of(step, trail.candidate, candidate, seconds, history, trail.promises))
+    trail.promises = trail.stages[-1].promises
     trail.candidate = replace(candidate, notes=())  # said by this stage; the next one speaks for itself
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -58,7 +59,9 @@ class VersionsBox:
         finally:
             self._is_showing = False
         self._save.disabled = head is None
-        self._told.value = _summary(len(versions), len(session.tree))
+        told = _summary(len(versions), len(session.tree))
+        standing = head.standing if head is not None else ""
+        self._told.value = f"{told}<br>{escape(f'{head.name} {standing}')}" if standing else told
 
     def _selected(self, change: Any) -> None:
         if not self._is_showing and change["new"] is not None:

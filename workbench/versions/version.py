@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from workbench.promises import line
 from workbench.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -148,6 +149,11 @@ class Version:
         return version
 
     @property
+    def standing(self) -> str:
+        """What its steps promised and how much of it stands, in one line; empty where nothing is known."""
+        return line(self.stages[-1].promises) if self.stages else ""
+
+    @property
     def packed(self) -> bytes:
         """The packed file, as `wb.save` writes it."""
         return self.fetch()
@@ -236,7 +242,8 @@ class Version:
 
     def _repr_html_(self) -> str:
         shown = getattr(self.report, "_repr_html_", None)
-        return f"<div>{html.escape(str(self))}</div>{shown() if shown else ''}"
+        lines = "".join(f"<div>{html.escape(each)}</div>" for each in (str(self), self.standing) if each)
+        return f"{lines}{shown() if shown else ''}"
 
 
 def now() -> str:

@@ -30,11 +30,19 @@ def page(subject: Subject, tree: VersionTree) -> Page:
     here = names.get(head or "", "the original")
     title = Title(f"{name}: {len(rows)} version{'s' * (len(rows) > 1)}, now at {here}")
     table = Table(_HEADER, rows, code=frozenset({1, 5}), numbers=frozenset({3, 4}))
-    return Page((title, table, *_warnings(tree)))
+    return Page((title, table, *_broken(versions), *_warnings(tree)))
 
 
 def _warnings(tree: VersionTree) -> Iterator[Words]:
     return (Words(each) for each in (tree.warning, tree.unreadable) if each)
+
+
+def _broken(versions: list[Version]) -> Iterator[Words]:
+    """A line for each version in which an earlier step's promise does not stand whole."""
+    for each in versions:
+        promises = each.stages[-1].promises if each.stages else ()
+        if any(promise.kept < 1 for promise in promises):
+            yield Words(f"{each.name} {each.standing}")
 
 
 def _row(version: Version, names: dict[str, str], is_head: bool) -> tuple[str, ...]:
