@@ -16,6 +16,7 @@ from workbench.constraints.mask import Mask
 from workbench.constraints.precision import Precision
 from workbench.constraints.scaled import Scaled, as_float16, spread
 from workbench.constraints.signs import Signs
+from workbench.constraints.ternary import Ternary
 
 __all__ = [
     "Codebook",
@@ -27,6 +28,7 @@ __all__ = [
     "Precision",
     "Scaled",
     "Signs",
+    "Ternary",
     "as_float16",
     "spread",
 ]

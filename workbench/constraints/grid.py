@@ -75,7 +75,9 @@ class Grid(Scaled):
     def sampled(self, shape: Sequence[int], step: int) -> Self:
         """The same grid for every `step`-th weight of a tensor of this shape, flat."""
         zero = None if self.zero is None else every(self._zeros(shape), shape, step)
-        return replace(self, scale=every(self.scales(shape), shape, step), zero=zero, group=0, gain=None)
+        return replace(
+            self, scale=every(self.scales(shape), shape, step), zero=zero, group=0, axis=0, gain=None
+        )
 
     def _zeros(self, shape: Sequence[int]) -> Tensor:
         assert self.zero is not None

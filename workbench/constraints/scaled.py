@@ -18,11 +18,12 @@ from torch import Tensor
 
 from workbench.constraints.base import Constraint, Straight
 
+FAR = 8.0  # scales; further out, the gradient of a sign is cut
 _LEAST_GAIN = 2.0**-6  # a learned scale stays positive, however far a step of training would take it
 
 
 class Scaled(Constraint):
-    """Numbers times a scale. What `Grid`, `Levels` and `Signs` are; each is a dataclass with these fields.
+    """Numbers times a scale: `Grid`, `Levels`, `Signs`, `Ternary`; each is a dataclass with these fields.
 
     Attributes:
         scale: float32, positive; broadcastable to the weight (one value, or one per output channel), or of
@@ -103,7 +104,7 @@ class Scaled(Constraint):
 
     def sampled(self, shape: Sequence[int], step: int) -> Self:
         """The same numbers for every `step`-th weight of a tensor of this shape, flat."""
-        return replace(self, scale=every(self.scales(shape), shape, step), group=0, gain=None)
+        return replace(self, scale=every(self.scales(shape), shape, step), group=0, axis=0, gain=None)
 
     def _rounded(self, weight: Tensor) -> Tensor:
         # in float32 whatever the weight's precision, as a file computes it from its codes and scales

@@ -9,9 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from workbench.constraints.scaled import Scaled
-
-_FAR = 8.0  # scales
+from workbench.constraints.scaled import FAR, Scaled
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +44,7 @@ class Signs(Scaled):
     def ends(self, shape: Sequence[int]) -> tuple[Any, Any]:
         """The range in which gradients pass: a weight that far out would not change its sign for long, and
         must not run away (the clip of Courbariaux et al. 2015, "BinaryConnect", in scales)."""
-        return -_FAR, _FAR
+        return -FAR, FAR
 
     def slope(self, number: Tensor, ratio: Tensor, inside: Tensor) -> Tensor:
         """The sign: with two values there is no rounding error that a larger scale would shrink."""

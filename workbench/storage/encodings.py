@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from workbench.constraints import Codebook, Constraint, Grid, Levels, Mask, Precision, Signs
+from workbench.constraints import Codebook, Constraint, Grid, Levels, Mask, Precision, Signs, Ternary
 from workbench.errors import StorageError, listed
 from workbench.fields import Fields
 from workbench.storage import codebook, dense, grid, narrow, positions, scales
@@ -32,6 +32,7 @@ CONSTRAINTS = {
     Grid.__name__: ConstraintEncoding(scales.write_grid, scales.read_grid),
     Levels.__name__: ConstraintEncoding(scales.write_levels, scales.read_levels),
     Signs.__name__: ConstraintEncoding(scales.write_signs, scales.read_signs),
+    Ternary.__name__: ConstraintEncoding(scales.write_ternary, scales.read_ternary),
     Precision.__name__: ConstraintEncoding(scales.write_precision, scales.read_precision),
     Codebook.__name__: ConstraintEncoding(codebook.write_constraint, codebook.read_constraint),
 }

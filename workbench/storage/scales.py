@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workbench.constraints import Grid, Levels, Precision, Scaled, Signs, as_float16
+from workbench.constraints import Grid, Levels, Precision, Scaled, Signs, Ternary, as_float16
 from workbench.constraints.precision import NAMES
 from workbench.errors import StorageError
 from workbench.fields import Fields
@@ -52,6 +52,18 @@ def read_signs(parameters: Fields, data: memoryview, reading: Reading) -> Signs:
     """The signs that `write_signs` wrote."""
     scale, rest, fields = _read(parameters, data, reading)
     return Signs(_whole(scale, rest), **fields)
+
+
+def write_ternary(ternary: Ternary, content: Content) -> Part:
+    """The scales; thresholds are not kept, since values are."""
+    record, data = _written(ternary)
+    return Part([Ternary.__name__, record], data)
+
+
+def read_ternary(parameters: Fields, data: memoryview, reading: Reading) -> Ternary:
+    """The scales that `write_ternary` wrote, each value the nearest of three."""
+    scale, rest, fields = _read(parameters, data, reading)
+    return Ternary(_whole(scale, rest), **fields)
 
 
 def write_levels(levels: Levels, content: Content) -> Part:

@@ -11,7 +11,13 @@ from torch import Tensor
 
 from workbench.algorithms.quantization.bias_correction import corrected, input_means
 from workbench.algorithms.quantization.folding import folded
-from workbench.algorithms.quantization.weights_chosen import bits_by_name, chosen, left_alone, starting
+from workbench.algorithms.quantization.weights_chosen import (
+    bits_by_name,
+    chosen,
+    left_alone,
+    short_rows,
+    starting,
+)
 from workbench.algorithms.quantization.weights_layout import Layout
 from workbench.algorithms.quantization.weights_ranges import Range
 from workbench.candidate import Candidate
@@ -83,7 +89,7 @@ def rounded(options: Options, candidate: Candidate, context: Context, kept: Prep
         if not kept.means:
             kept.means.update((yield from input_means(candidate, context.work)))
         made = corrected(start, made, found, kept.means)
-    return made.noting(*left_alone(start.model, found), *_short_rows(options, found), *notes)
+    return made.noting(*left_alone(start.model, found), *short_rows(options, found), *notes)
 
 
 def _range(options: Options, candidate: Candidate, each: Weight) -> Range:
@@ -94,20 +100,3 @@ def _range(options: Options, candidate: Candidate, each: Weight) -> Range:
 
 def _learning(grid: Grid | Signs) -> Grid | Signs:
     return replace(grid, gain=torch.ones_like(grid.scale))
-
-
-def _short_rows(options: Options, found: list[Weight]) -> tuple[str, ...]:
-    """A note on layers whose channels are shorter than a group."""
-    if options.granularity != "group":
-        return ()
-    lengths = {
-        each.layer: each.parameter.numel() // each.parameter.shape[each.channel_axis] for each in found
-    }
-    short = [layer for layer, length in lengths.items() if length < options.group]
-    if not short:
-        return ()
-    from workbench.errors import listed
-
-    return (
-        f"one scale per channel, since these have fewer than {options.group} weights: {listed(short, 6)}",
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ def chosen(
         RecipeError: `keep` names a layer that the model has not.
     """
     found = list(weights(candidate.model))
-    check_names(keep, found)
+    check_names(keep, [each.layer for each in found])
     kept = [each for each in found if not any(covers(name, each.layer) for name in keep)]
     return [each for each in kept if takes(each.layer) and each.parameter.numel()]
 
@@ -42,7 +43,7 @@ def bits_by_name(
     Raises:
         RecipeError: `layers` names a layer that the model has not.
     """
-    check_names(layers, every)
+    check_names(layers, [each.layer for each in every])
     ends = {every[0].layer, every[-1].layer} if every and first_last else set()
     chosen_bits = {}
     for each in found:
@@ -57,13 +58,13 @@ def covers(name: str, layer: str) -> bool:
     return layer == name or layer.startswith(f"{name}.")
 
 
-def check_names(asked: Iterable[str], found: Sequence[Weight]) -> None:
+def check_names(asked: Iterable[str], layers: Iterable[str]) -> None:
     """Refuse a name that means none of the layers.
 
     Raises:
         RecipeError: the line names the nearest.
     """
-    known = list(dict.fromkeys(each.layer for each in found))
+    known = list(dict.fromkeys(layers))
     for name in asked:
         if not any(covers(name, layer) for layer in known):
             raise RecipeError(
@@ -99,6 +100,16 @@ def left_alone(model: nn.Module, found: Sequence[Weight]) -> tuple[str, ...]:
         if each.ndim > 1 and id(each) not in rounded and id(each) not in always
     ]
     return (f"left as they are: {listed(names, 6)}",) if names else ()
+
+
+def short_rows(options: Any, found: Sequence[Weight]) -> tuple[str, ...]:
+    """A note on layers whose channels are shorter than a group, where scales are per group."""
+    if options.granularity != "group":
+        return ()
+    lengths = {e.layer: e.parameter.numel() // e.parameter.shape[e.channel_axis] for e in found}
+    short = [layer for layer, length in lengths.items() if length < options.group]
+    few = f"one scale per channel, since these have fewer than {options.group} weights in one"
+    return (f"{few}: {listed(short, 6)}",) if short else ()
 
 
 def _is_small(module: nn.Module) -> bool:
