@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from workbench.errors import RuntimeUnavailable, WorkbenchError
+from workbench.errors import RuntimeUnavailable, WorkbenchError, listed
 from workbench.job import Job, Progress, Steps, Stopped, forward
 from workbench.measurement.accuracy import Evaluation, evaluating
+from workbench.measurement.agreement import agreeing
 from workbench.measurement.baselines import Known, evaluating_baseline, known
 from workbench.measurement.compute import call_of, count_macs, nonzero, parameters
 from workbench.measurement.latency import SECONDS, summary, timing
@@ -16,7 +17,7 @@ from workbench.measurement.pairing import Paired, paired
 from workbench.measurement.report import Baseline, Latency, Report
 from workbench.measurement.size import Size, bits, claimed_bytes
 from workbench.measurement.subject import name_of, stored_bytes, subject
-from workbench.runtimes import find
+from workbench.runtimes import find, title
 
 if TYPE_CHECKING:
     from workbench.candidate import Candidate
@@ -91,6 +92,8 @@ class _Run:
         self._paired: Paired | None = None
         self._latency: dict[str, Latency] = {}
         self._bits = _narrowest(candidate)
+        self._is_rounded = self._bits is not None or bool(candidate.activations)
+        self._split = "validation"
 
     def announce(self, done: float, message: str) -> Steps[None]:
         """Say what comes next; a stop that comes now is remembered."""
@@ -101,6 +104,7 @@ class _Run:
 
     def judge(self, split: str) -> Steps[None]:
         """Evaluate the model and, where it has not been done, the baseline on the same samples."""
+        self._split = split
         if getattr(self.work, split, None) is None:
             self.notes.append(f"no accuracy: this workload has no {split} data")
             return
@@ -139,10 +143,20 @@ class _Run:
             baseline = self._known.on(runtime, example, batch, threads)
             model = baseline
             if not self.is_baseline:
-                model = runtime.prepare(self.candidate.model, example, threads, call=call_of(self.work))
+                model = runtime.prepare(
+                    self.candidate.model,
+                    example,
+                    threads,
+                    call=call_of(self.work),
+                    candidate=self.candidate,
+                )
         except RuntimeUnavailable as error:
             self.notes.append(f"no latency on {runtime.title}: {error}")
             return
+        agreement = None
+        if model.integer_layers:
+            compared = agreeing(self.work, self.candidate, model, self._split)
+            agreement = yield from self._part(compared, runtime.title, start, 0.1 * share)
         steps = timing(model, None if self.is_baseline else baseline, threads=threads, seconds=seconds)
         rounds = yield from self._part(steps, runtime.title, start, share)
         if rounds is not None:
@@ -152,7 +166,9 @@ class _Run:
                 model.artefact_bytes,
                 threads=threads,
                 batch=batch,
-                is_simulated=self._bits is not None,
+                is_simulated=self._is_rounded and not model.integer_layers,
+                agreement=agreement,
+                integer_layers=len(model.integer_layers),
                 baseline_artefact_bytes=baseline.artefact_bytes,
             )
 
@@ -161,10 +177,9 @@ class _Run:
         work, model = self.work, self.candidate.model
         evaluation = self._evaluation
         counted = count_macs(model, work.example, call_of(work))
-        if self._bits is not None and self._latency:
-            self.notes.append(
-                f"simulated: weights of {self._bits} bits are computed in float32 by these runtimes"
-            )
+        if simulated := [title(name) for name, each in self._latency.items() if each.is_simulated]:
+            what = f"weights of {self._bits} bits" if self._bits is not None else "rounded activations"
+            self.notes.append(f"simulated only on {listed(simulated)}: {what} are computed in float32 there")
         return Report(
             name=name,
             accuracy=evaluation.accuracy if evaluation else None,

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from workbench.measurement import rendering
 from workbench.measurement.accuracy import Accuracy
+from workbench.measurement.agreement import Agreement
 from workbench.measurement.pairing import Paired
 from workbench.measurement.rows import rows
 from workbench.measurement.size import Size
@@ -29,7 +30,9 @@ class Latency:
             95 % interval within this run, at least 1 % to each side.
         artefact_bytes: what the runtime loads.
         rounds: how often both were timed.
-        is_simulated: the weights lie on a grid, but this runtime computed them in float32.
+        is_simulated: weights or activations are rounded, but this runtime computed them in float32.
+        agreement: how well int8 kernels agree with what was simulated; None where nothing ran on them.
+        integer_layers: how many layers ran on int8 kernels.
     """
 
     runtime: str
@@ -47,6 +50,8 @@ class Latency:
     rounds: int
     is_simulated: bool = False
     baseline_artefact_bytes: int | None = None
+    agreement: Agreement | None = None
+    integer_layers: int = 0
 
 
 @dataclass(frozen=True)
@@ -135,13 +140,17 @@ class Report:
         plain = dict(data)
         plain["accuracy"] = _made(Accuracy, data.get("accuracy"))
         plain["size"], plain["baseline_size"] = _made(Size, data["size"]), _made(Size, data["baseline_size"])
-        plain["latency"] = {name: _made(Latency, each) for name, each in data.get("latency", {}).items()}
+        plain["latency"] = {name: _latency(each) for name, each in data.get("latency", {}).items()}
         plain["paired"] = _made(Paired, data.get("paired"))
         plain["notes"] = tuple(data.get("notes", ()))
         if before := data.get("baseline"):
             accuracy = _made(Accuracy, before.get("accuracy"))
             plain["baseline"] = _made(Baseline, {**before, "accuracy": accuracy})
         return _made(cls, plain)
+
+
+def _latency(data: Mapping[str, Any]) -> Latency | None:
+    return _made(Latency, {**data, "agreement": _made(Agreement, data.get("agreement"))})
 
 
 def _made(record: type[R], data: Mapping[str, Any] | None) -> R | None:

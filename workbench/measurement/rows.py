@@ -10,6 +10,7 @@ from workbench.measurement import units
 from workbench.runtimes import title
 
 if TYPE_CHECKING:
+    from workbench.measurement.agreement import Agreement
     from workbench.measurement.report import Latency, Report
 
 
@@ -121,17 +122,38 @@ def _latency_rows(title: str, latency: Latency, is_baseline: bool) -> Iterator[R
         latency.high_ms,
         None if is_baseline else latency.baseline_ms,
         "ms",
-        units.milliseconds_range(latency.median_ms, latency.low_ms, latency.high_ms),
+        _milliseconds(latency),
         "" if is_baseline else units.milliseconds(latency.baseline_ms),
         "" if is_baseline else _speedup(latency),
     )
+    if (agreement := latency.agreement) is not None:
+        yield Row(
+            f"{title} against simulated",
+            "measured",
+            agreement.equal,
+            unit="share" if agreement.equal is not None else "",
+            text=_agreement(agreement),
+        )
     before = None if is_baseline else latency.baseline_artefact_bytes
     yield _bytes(f"{title} artefact", "stored", latency.artefact_bytes, before)
 
 
 def _speedup(latency: Latency) -> str:
     said = f"{units.times_range(latency.speedup, latency.speedup_low, latency.speedup_high)} as fast"
-    return f"{said}, simulated" if latency.is_simulated else said
+    return f"in float32 {said}" if latency.is_simulated else said
+
+
+def _milliseconds(latency: Latency) -> str:
+    """The time; where the kernels did not compute with the rounded values, there is none to tell."""
+    if latency.is_simulated:
+        return "simulated only"
+    return units.milliseconds_range(latency.median_ms, latency.low_ms, latency.high_ms)
+
+
+def _agreement(agreement: Agreement) -> str:
+    equal = f"{units.share(agreement.equal)} equal predictions, " if agreement.equal is not None else ""
+    apart = f"outputs up to {agreement.outputs:.3g} differ by at most {agreement.largest:.2g}"
+    return f"{equal}{apart} (n = {agreement.n:,})"
 
 
 def _bytes(figure: str, kind: str, value: int | None, before: int | None) -> Row:

@@ -29,12 +29,12 @@ def _zeros_and_bits(report: Report) -> str:
     fastest = _fastest(report)
     is_slow = fastest is None or fastest.speedup < _FASTER
     zeros, small = units.share(report.zeros, 0), "small" if _is_smaller(report) else "no smaller"
-    if has_zeros and bits is not None and is_slow:
+    if has_zeros and bits is not None and is_slow and not (fastest and fastest.integer_layers):
         return (
             f"{zeros} zeros and {bits}-bit weights make the file {small}; runtimes here still multiply every "
             f"weight in float32: speed at {bits} bits is simulated only."
         )
-    if bits is not None:
+    if bits is not None and not any(each.integer_layers for each in report.latency.values()):
         return f"{bits}-bit weights are stored in {bits} bits but computed in float32 here: simulated only."
     if is_slow:
         runtime = "this runtime" if fastest and len(report.latency) == 1 else "dense kernels"

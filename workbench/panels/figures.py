@@ -142,6 +142,8 @@ def _latency(latency: Latency | None, runtime_title: str, change: str, otherwise
         return Figure("latency", detail=otherwise)
     threads = f"{latency.threads} thread{'s' if latency.threads > 1 else ''}"
     value = units.milliseconds(latency.median_ms)
+    if latency.is_simulated:
+        return Figure("latency", "simulated only", f"{runtime_title}, in float32 {value}", change, "measured")
     return Figure("latency", value, f"{runtime_title}, {threads}", change, "measured")
 
 

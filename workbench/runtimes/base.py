@@ -12,6 +12,8 @@ from workbench.errors import RuntimeUnavailable
 if TYPE_CHECKING:
     from torch import nn
 
+    from workbench.candidate import Candidate
+
 Call = Callable[["nn.Module", Any], Any]
 
 
@@ -24,12 +26,16 @@ class Prepared:
         outputs: the outputs for other inputs, as tensors.
         artefact_bytes: the size of what the runtime loads.
         is_in_thread: all work is done in the calling thread, whose processor time is then the measure.
+        notes: what a reader must know: which layers run another way, or could not be lowered, and why.
+        integer_layers: those that compute on the candidate's own codes; the others compute in float32.
     """
 
     run: Callable[[], Any]
     outputs: Callable[[Any], Any]
     artefact_bytes: int
     is_in_thread: bool
+    notes: tuple[str, ...] = ()
+    integer_layers: tuple[str, ...] = ()
 
 
 class Runtime:
@@ -52,7 +58,13 @@ class Runtime:
             raise RuntimeUnavailable(f"{self.title} is not installed; install it with: {self.install}")
 
     def prepare(
-        self, model: nn.Module, example: Any, threads: int = 1, *, call: Call | None = None
+        self,
+        model: nn.Module,
+        example: Any,
+        threads: int = 1,
+        *,
+        call: Call | None = None,
+        candidate: Candidate | None = None,
     ) -> Prepared:
         """The model, ready to run on `example` with so many threads.
 
@@ -60,6 +72,7 @@ class Runtime:
             model: in eval mode; it is not changed.
             example: a tensor, a tuple (positional) or a mapping (by name), samples along dimension 0.
             call: `call(model, inputs)` where the model is called in an unusual way.
+            candidate: whose model it is; a runtime with int8 kernels runs what it simulates on them.
 
         Raises:
             RuntimeUnavailable: the runtime cannot take this model; the line says which operation and why.

@@ -1,4 +1,4 @@
-"""ONNX Runtime: the model written as float32 ONNX and run on the CPU."""
+"""ONNX Runtime: the model written as ONNX and run on the CPU, quantized ones on its int8 kernels."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from workbench.runtimes.base import Call, Prepared, Runtime
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from workbench.candidate import Candidate
 
 
 class OnnxRuntime(Runtime):
@@ -21,13 +23,21 @@ class OnnxRuntime(Runtime):
     install: ClassVar[str] = "pip install onnx onnxscript onnxruntime"
 
     def prepare(
-        self, model: nn.Module, example: Any, threads: int = 1, *, call: Call | None = None
+        self,
+        model: nn.Module,
+        example: Any,
+        threads: int = 1,
+        *,
+        call: Call | None = None,
+        candidate: Candidate | None = None,
     ) -> Prepared:
         """The model in a session of its own. With one thread the session runs in the calling thread."""
-        from workbench.runtimes.onnx_export import feeds, onnx_bytes, session
+        from workbench.runtimes.lowering.onnx_int8 import said, written
+        from workbench.runtimes.onnx_export import feeds, session
 
         self.check()
-        data = onnx_bytes(model, example, call=call)
+        found = written(model, example, call=call, candidate=candidate)
+        data = found.data
         running = session(data, threads)
         given = feeds(running, example)
 
@@ -42,4 +52,6 @@ class OnnxRuntime(Runtime):
         except Exception as error:  # the runtime's own exceptions have no common base
             reason = str(error).split("\n")[0]
             raise RuntimeUnavailable(f"ONNX Runtime cannot run the model on this batch: {reason}") from error
-        return Prepared(lambda: running.run(None, given), outputs, len(data), threads == 1)
+        return Prepared(
+            lambda: running.run(None, given), outputs, len(data), threads == 1, said(found), found.layers
+        )

@@ -9,6 +9,8 @@ from workbench.runtimes.base import Call, Prepared, Runtime
 if TYPE_CHECKING:
     from torch import nn
 
+    from workbench.candidate import Candidate
+
 
 class PyTorch(Runtime):
     """PyTorch eager. Its artefact is the model's plain safetensors file."""
@@ -20,7 +22,13 @@ class PyTorch(Runtime):
     install: ClassVar[str] = "pip install torch"
 
     def prepare(
-        self, model: nn.Module, example: Any, threads: int = 1, *, call: Call | None = None
+        self,
+        model: nn.Module,
+        example: Any,
+        threads: int = 1,
+        *,
+        call: Call | None = None,
+        candidate: Candidate | None = None,
     ) -> Prepared:
         """The model itself; whoever runs it sets torch's thread count in the thread that runs."""
         import torch

@@ -114,8 +114,3 @@ def rounding_in(candidate: Candidate, layer: str, *, is_dynamic: bool = False) -
 def unsigned(rounding: Affine) -> tuple[float, int]:
     """The scale and the zero point of a rounding whose codes run from 0 to 255."""
     return float(rounding.step), rounding.zero_point - rounding.lowest
-
-
-def is_quantized(candidate: Candidate) -> bool:
-    """Whether anything of a candidate could run on whole numbers."""
-    return bool(candidate.activations)

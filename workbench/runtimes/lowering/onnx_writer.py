@@ -1,4 +1,4 @@
-"""Edit an ONNX graph: names, constants, who takes a tensor, and pairs of QuantizeLinear and DequantizeLinear."""
+"""Edit an ONNX graph: names, constants, who takes a tensor, and where tensors are rounded."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Writer:
                     node.input[index] = new
 
     def rounded(self, tensor: str, rounding: Affine) -> str:
-        """`tensor` rounded, for everything that takes it; where it was cut off at zero, the grid does that."""
+        """`tensor` rounded, for all that take it; where it was cut off at zero, the grid does that."""
         if tensor in self._pairs:
             return self._pairs[tensor]
         scale, zero_point = unsigned(rounding)

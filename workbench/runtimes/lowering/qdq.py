@@ -1,8 +1,8 @@
-"""A float32 ONNX graph with a candidate's own codes in it: QuantizeLinear and DequantizeLinear around each layer.
+"""An ONNX graph with a candidate's own codes in it: QuantizeLinear and DequantizeLinear around each layer.
 
-ONNX Runtime and OpenVINO read such a graph as int8 kernels: unsigned activations, signed weights with one scale
-for each output channel, biases as int32 in the product of both scales. A batch norm that was folded into its
-convolution multiplies the scales; codes stay what the candidate's file holds.
+ONNX Runtime and OpenVINO read such a graph as int8 kernels: unsigned activations, signed weights with one
+scale for each output channel, biases as int32 in the product of both scales. A batch norm that was folded
+into its convolution multiplies the scales; codes stay what the candidate's file holds.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class _Lowering:
         return any(name.rpartition("/")[0] == found.layer for name in self._candidate.activations)
 
     def _weight(self, node: onnx.NodeProto, found: Traced) -> Integers:
-        """The layer's codes, with the batch norm in its scales, after they were seen to be the graph's weight."""
+        """The layer's codes, with the batch norm in its scales, once they were seen to be the graph's."""
         weight = integers(self._candidate, found.weight)
         own = self.writer.value(node.input[1])
         if own is None:
@@ -131,13 +131,14 @@ class _Lowering:
             self.writer.rounded(node.output[0], outgoing)
 
     def _outgoing(self, node: onnx.NodeProto, found: Traced) -> Affine | None:
-        """How what a convolution gives is rounded, by itself or after its batch norm; None where it is not."""
+        """How what a convolution gives is rounded, alone or after its batch norm; None where it is not."""
+        roundings = self._candidate.activations
         at = [place(path, OUTPUT) for path in (found.norm, found.layer) if path]
-        given = next((self._candidate.activations[name] for name in at if name in self._candidate.activations), None)
+        given = next((roundings[name] for name in at if name in roundings), None)
         return given if isinstance(given, Affine) and given.bits == 8 else None
 
     def _dynamic(self, node: onnx.NodeProto, weight: Integers) -> None:
-        """Ranges found in every call: DynamicQuantizeLinear and MatMulInteger, which ONNX Runtime makes one."""
+        """Ranges found in every call, by DynamicQuantizeLinear and MatMulInteger."""
         write, output = self.writer, node.output[0]
         codes, step, zero = (write.fresh(f"{output}_{each}") for each in ("codes", "step", "zero"))
         self._add_three(node.input[0], [codes, step, zero])
