@@ -12,11 +12,12 @@ import torch
 from packing import lenet
 from torch import nn
 
+from workbench.attention import NarrowAttention
 from workbench.candidate import Candidate
 from workbench.errors import StorageError
 from workbench.storage import pack, unpack
 from workbench.structure import difference, fingerprint, rebuild, structure_fingerprint
-from workbench.structure.layer_types import ARGUMENTS, arguments, construct
+from workbench.structure.layer_types import ARGUMENTS, arguments, class_of, construct
 
 
 class Attention(nn.Module):
@@ -189,7 +190,7 @@ def test_a_class_of_ones_own_cannot_be_written_down():
 
 @pytest.mark.parametrize("kind", sorted(ARGUMENTS))
 def test_every_type_of_layer_that_may_be_written_exists(kind: str):
-    assert issubclass(getattr(nn, kind), nn.Module)
+    assert issubclass(class_of(kind), nn.Module)
 
 
 @pytest.mark.parametrize(
@@ -201,6 +202,7 @@ def test_every_type_of_layer_that_may_be_written_exists(kind: str):
         nn.GRU(3, 4, num_layers=2, batch_first=True),
         nn.LSTM(3, 4, proj_size=2),
         nn.MultiheadAttention(8, 2, bias=False, add_bias_kv=True),
+        NarrowAttention(8, 1, 4, batch_first=True),
         nn.LayerNorm((3, 4), bias=False),
         nn.BatchNorm1d(4, momentum=None, affine=False),
         nn.AdaptiveAvgPool2d((1, None)),

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from workbench.attention import NarrowAttention
 from workbench.errors import StorageError
 
 Scalar = bool | int | float | str | None | list[Any]
@@ -45,6 +46,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
         "GRU": _RNN,
         "LSTM": f"{_RNN} proj_size",
         "MultiheadAttention": _ATTENTION,
+        "NarrowAttention": "embed_dim num_heads head_dim dropout bias batch_first",
         **{f"MaxPool{d}d": _MAX_POOL for d in _DIMENSIONS},
         "AvgPool1d": "kernel_size stride padding ceil_mode count_include_pad",
         "AvgPool2d": "kernel_size stride padding ceil_mode count_include_pad divisor_override",
@@ -82,6 +84,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
 # arguments that no attribute of the same name gives back
 _READ: Mapping[tuple[str, str], Callable[[Any], Any]] = {
     ("MultiheadAttention", "bias"): lambda layer: layer.in_proj_bias is not None,
+    ("NarrowAttention", "bias"): lambda layer: layer.in_proj_bias is not None,
     ("MultiheadAttention", "add_bias_kv"): lambda layer: layer.bias_k is not None,
     **{
         (name, "bias"): lambda layer: layer.bias is not None
@@ -96,7 +99,7 @@ _MOST_LAYERS = 64  # of a recurrent network: they are constructed one by one
 def type_name(module: nn.Module) -> str | None:
     """The name of a module's type where it is one that can be written down, else None."""
     name = type(module).__name__
-    return name if name in ARGUMENTS and type(module) is getattr(nn, name, None) else None
+    return name if name in ARGUMENTS and type(module) is class_of(name) else None
 
 
 def arguments(module: nn.Module) -> dict[str, Scalar]:
@@ -133,10 +136,16 @@ def construct(name: Any, given: Any, where: str) -> nn.Module:
     keywords = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     try:
         with torch.device("meta"), _Uninitialised():
-            return getattr(nn, name)(**keywords).eval()
+            layer: nn.Module = class_of(name)(**keywords)
+            return layer.eval()
     except Exception as error:
         reason = str(error).split("\n")[0][:100]
         raise StorageError(f"{where}: {name} cannot be made with these arguments ({reason})") from None
+
+
+def class_of(name: str) -> Any:
+    """The class that a name in a file stands for: torch's, or one of the few of our own."""
+    return NarrowAttention if name == NarrowAttention.__name__ else getattr(nn, name, None)
 
 
 class _Uninitialised(TorchFunctionMode):

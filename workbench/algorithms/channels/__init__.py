@@ -1,0 +1,1 @@
+"""Removing whole channels: what shrinks together, what matters least, and the smaller model."""
