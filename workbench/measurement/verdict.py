@@ -29,12 +29,15 @@ def _zeros_and_bits(report: Report) -> str:
     fastest = _fastest(report)
     is_slow = fastest is None or fastest.speedup < _FASTER
     zeros, small = units.share(report.zeros, 0), "small" if _is_smaller(report) else "no smaller"
-    if has_zeros and bits is not None and is_slow and not (fastest and fastest.integer_layers):
+    integers = [each for each in report.latency.values() if each.integer_layers]
+    if integers:
+        return _integers(max(integers, key=lambda each: each.speedup))
+    if has_zeros and bits is not None and is_slow:
         return (
             f"{zeros} zeros and {bits}-bit weights make the file {small}; runtimes here still multiply every "
             f"weight in float32: speed at {bits} bits is simulated only."
         )
-    if bits is not None and not any(each.integer_layers for each in report.latency.values()):
+    if bits is not None:
         return f"{bits}-bit weights are stored in {bits} bits but computed in float32 here: simulated only."
     if is_slow:
         runtime = "this runtime" if fastest and len(report.latency) == 1 else "dense kernels"
@@ -42,6 +45,17 @@ def _zeros_and_bits(report: Report) -> str:
             "this runtime still multiply", "this runtime still multiplies"
         )
     return ""
+
+
+def _integers(latency: Latency) -> str:
+    """Whole numbers that are no faster; empty where they are."""
+    if latency.speedup >= _FASTER:
+        return ""
+    count = f"{latency.integer_layers} layer{'s' if latency.integer_layers > 1 else ''}"
+    return (
+        f"{title(latency.runtime)} computes {count} in int8 and is no faster here: "
+        "rounding what goes in and out costs as much as the cheaper products save."
+    )
 
 
 def _products_and_time(report: Report) -> str:

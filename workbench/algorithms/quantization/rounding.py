@@ -3,20 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from torch import nn
 
 from workbench.activations import INPUT, Dynamic, place
 from workbench.algorithms.quantization.calibrating import calibrating
+from workbench.algorithms.quantization.weights_chosen import chosen
 from workbench.job import Steps
+from workbench.layers import weights
 
 if TYPE_CHECKING:
     from workbench.candidate import Candidate
     from workbench.technique import Context
 
-SCHEMES = ("static", "dynamic")
+FIRST_LAST_BITS = 8
 _IN_PREVIEW = 64  # samples
+
+
+class Options(Protocol):
+    """The options of `Quantize` that say how activations are rounded."""
+
+    activations: int | None
+    scheme: str
+    calibration: str
+    samples: int
+    keep: tuple[str, ...]
+    first_last: bool
+    learned: bool
+
+
+def activations_rounded(
+    options: Options, candidate: Candidate, context: Context, seen: Candidate
+) -> Steps[Candidate]:
+    """The candidate with activations rounded as `Quantize` asks.
+
+    Args:
+        seen: the candidate before its weights were rounded, on which ranges are learned.
+    """
+    usual = options.activations or 8
+    found = [each.layer for each in chosen(candidate, options.keep, context.takes)]
+    every = [each.layer for each in weights(candidate.model)]
+    ends = {every[0], every[-1]} if every and options.first_last else set()
+    return (
+        yield from rounding(
+            candidate,
+            context,
+            {layer: max(usual, FIRST_LAST_BITS) if layer in ends else usual for layer in found},
+            scheme=options.scheme,
+            calibration=options.calibration,
+            samples=options.samples,
+            learns=options.learned,
+            seen=seen,
+        )
+    )
 
 
 def rounding(
