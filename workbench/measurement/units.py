@@ -7,6 +7,7 @@ this file needs torch, so charts, panels and magics can all write a figure the s
 from __future__ import annotations
 
 import math
+import re
 
 UNKNOWN = "–"
 SIZE_NOTE = "1 KB = 1,000 bytes"
@@ -18,6 +19,18 @@ _COUNTS = ((1e9, " G"), (1e6, " M"), (1e3, " k"))
 def size(number: float | None) -> str:
     """Bytes in decimal units, three digits: `44.1 KB`."""
     return _scaled(number, _SIZES, " B")
+
+
+def bytes_of(written: float | str) -> int | None:
+    """The bytes that a number or a text like `30 KB` means; None where it means none."""
+    if isinstance(written, str):
+        found = re.fullmatch(r"\s*([0-9][0-9_,]*\.?[0-9]*|\.[0-9]+)\s*([kmg]?)b?\s*", written, re.IGNORECASE)
+        if found is None:
+            return None
+        factor = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}[found[2].lower()]
+        written = float(found[1].replace(",", "").replace("_", "")) * factor
+    is_number = isinstance(written, (int, float)) and not isinstance(written, bool)
+    return int(written) if is_number and _is_known(written) and written >= 1 else None
 
 
 def count(number: float | None) -> str:
