@@ -119,7 +119,5 @@ class PrunePattern(Technique, family="pruning", prepared_by=("criterion", "sampl
         fitting = [each for each in asked if not misfits[each.name]]
         reasons = [f"{each.layer} ({misfits[each.name]})" for each in asked if misfits[each.name]]
         if asked and not fitting:
-            raise OptionError(
-                f"{pattern} goes into no layer: {listed(reasons)}; PruneWeights needs no pattern"
-            )
+            raise OptionError(f"no layer takes {pattern}: {listed(reasons)}; PruneWeights needs no pattern")
         return fitting, [f"left dense: {listed(reasons)}"] if reasons else []

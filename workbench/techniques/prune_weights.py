@@ -87,9 +87,7 @@ class PruneWeights(
     def __post_init__(self) -> None:
         super().__post_init__()
         if both := set(self.layers) & set(self.keep):
-            raise OptionError(
-                f"layers and keep both name {listed(sorted(both))}; a layer has a share or stays"
-            )
+            raise OptionError(f"layers and keep both name {listed(sorted(both))}; take one out")
 
     def needs_training(self) -> str:
         """A schedule runs inside a training."""
