@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import onnxruntime
     from torch import Tensor, nn
 
+    from workbench.candidate import Candidate
+
 # float32 sums in another order: a thousandth of the largest output is far above what rounding does in the
 # deepest of common networks, and far below what a wrong weight does
 _TOLERANCE = 1e-3
@@ -25,7 +27,14 @@ _KEPT = 16  # traced structures; they hold no weights
 _graphs: OrderedDict[tuple[Any, ...], Graph] = OrderedDict()
 
 
-def export_onnx(model: nn.Module, example: Any, path: str | Path, *, call: Call | None = None) -> int:
+def export_onnx(
+    model: nn.Module,
+    example: Any,
+    path: str | Path,
+    *,
+    call: Call | None = None,
+    candidate: Candidate | None = None,
+) -> int:
     """Write `model` to one ONNX file and return its bytes.
 
     The batch dimension is free where the model allows it. The file appears under its name only when it is
@@ -35,6 +44,8 @@ def export_onnx(model: nn.Module, example: Any, path: str | Path, *, call: Call 
         model: in eval mode; it is not changed.
         example: the inputs of one sample; a tensor, a tuple (positional) or a mapping (by name).
         call: `call(model, inputs)` where the model is called in an unusual way.
+        candidate: whose model it is; what it simulates in 8 bits is written with QuantizeLinear and
+            DequantizeLinear, its own codes and scales between them.
 
     Raises:
         RuntimeUnavailable: the model cannot be written as ONNX, or its outputs would differ.
@@ -43,7 +54,9 @@ def export_onnx(model: nn.Module, example: Any, path: str | Path, *, call: Call 
     path = Path(path)
     if not path.parent.is_dir():
         raise StorageError(f"{path} cannot be written: there is no folder {path.parent}")
-    data = onnx_bytes(model, example, call=call, is_fresh=True)
+    from workbench.runtimes.lowering.onnx_int8 import written
+
+    data = written(model, example, call=call, candidate=candidate, is_fresh=True).data
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:

@@ -57,7 +57,10 @@ def load(path: str | Path, model: nn.Module) -> Version:
 
 
 def export(version: Version, path: str | Path, example: Any = None) -> int:
-    """Write a version for another runtime, its weights as plain float32, and return the bytes written.
+    """Write a version for another runtime and return the bytes written.
+
+    Weights are plain float32; a version whose activations are rounded to 8 bits, too, computes in int8 there
+    (ONNX: QuantizeLinear and DequantizeLinear with the version's own codes and scales).
 
     Args:
         path: the suffix decides: `.onnx`.
@@ -85,7 +88,8 @@ def _to_onnx(version: Version, example: Any, path: Path) -> int:
     from workbench.runtimes.onnx_export import export_onnx
 
     call = version.work.forward if version.work is not None else None
-    return export_onnx(version.candidate.model, example, path, call=call)
+    candidate = version.candidate
+    return export_onnx(candidate.model, example, path, call=call, candidate=candidate)
 
 
 _EXPORTERS = {".onnx": _to_onnx}

@@ -13,7 +13,7 @@ from workbench.candidate import Candidate
 from workbench.constraints import Constraint, Constraints
 from workbench.errors import StorageError
 from workbench.recipe import Recipe
-from workbench.storage import container, header
+from workbench.storage import activations, container, header
 from workbench.storage.container import Plain
 from workbench.storage.content import LEVELS, SMALLEST, Content, Shared
 from workbench.storage.encodings import Encoded, constraint_parts, encode, ways
@@ -53,6 +53,7 @@ def pack(
     head = {
         **_origin(recipe, origin, seed, report),
         "structure": structure.difference(origin, candidate.model),
+        activations.KEY: activations.to_records(candidate.activations),
     }
     if candidate.base is not None:
         head["student"] = {"class": type(candidate.base).__name__}
@@ -69,7 +70,9 @@ def repack(data: bytes, candidate: Candidate, level: str) -> bytes:
 def estimate_bytes(candidate: Candidate, level: str = SMALLEST) -> int:
     """About how many bytes `pack` would write, within 2 %: the same choices, counted instead of written."""
     names = [Plain("", "F32", (), b"")]
-    total = len(container.write(names, header.to_metadata({}))) + _TYPICAL_HEADER
+    rounded = {activations.KEY: activations.to_records(candidate.activations)}
+    head = header.to_metadata(rounded if candidate.activations else {})
+    total = len(container.write(names, head)) + _TYPICAL_HEADER
     is_plain_model = not candidate.constraints
     for each, content in _contents(candidate, level, is_estimate=True):
         constraints = constraint_parts(content)

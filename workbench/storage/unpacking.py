@@ -15,7 +15,7 @@ from workbench.constraints import Constraint, Constraints
 from workbench.errors import StorageError, WorkbenchError, WorkloadError, shown
 from workbench.fields import Fields
 from workbench.recipe import Recipe
-from workbench.storage import container, dense, header
+from workbench.storage import activations, container, dense, header
 from workbench.storage.container import Container
 from workbench.storage.content import Part, Reading, Shared
 from workbench.storage.encodings import Encoded, decode
@@ -99,7 +99,9 @@ def unpack(data: bytes | memoryview, model: nn.Module) -> Unpacked:
             constraints[each.name] = chain
     found = read_header(head)
     base = plain_copy(model) if found.student else None
-    return Unpacked(Candidate(rebuilt.eval(), Constraints(constraints), base=base), found)
+    rounded = activations.from_records(head, rebuilt)
+    candidate = Candidate(rebuilt.eval(), Constraints(constraints), activations=rounded, base=base)
+    return Unpacked(candidate, found)
 
 
 def contents(opened: Container, head: Fields) -> Iterator[Stored]:

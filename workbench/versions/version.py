@@ -188,7 +188,7 @@ class Version:
         """What the compressed model computes for a batch of inputs."""
         import torch
 
-        model = self.candidate.model
+        model = self.candidate.simulated
         with torch.no_grad():
             if self.work is not None:
                 return self.work.call(model, inputs)

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def written(
-    model: nn.Module, example: Any, *, call: Call | None = None, candidate: Candidate | None = None
+    model: nn.Module,
+    example: Any,
+    *,
+    call: Call | None = None,
+    candidate: Candidate | None = None,
+    is_fresh: bool = False,
 ) -> Lowered:
     """The ONNX file of a model, on the codes of the candidate it belongs to as far as that can be.
 
@@ -24,8 +29,8 @@ def written(
         RuntimeUnavailable: the model cannot be written as ONNX.
     """
     if candidate is not None and candidate.activations:
-        return int8_onnx(candidate, example, call=call)
-    return Lowered(onnx_bytes(model, example, call=call), ())
+        return int8_onnx(candidate, example, call=call, is_fresh=is_fresh)
+    return Lowered(onnx_bytes(model, example, call=call, is_fresh=is_fresh), ())
 
 
 def int8_onnx(
