@@ -41,7 +41,7 @@ def re_estimating(candidate: Candidate, work: Workload, samples: int) -> Steps[C
     running = replace(candidate, model=twin, notes=()).simulated
     seen = 0
     try:
-        for inputs, targets in bounded(work, samples):
+        for inputs, targets in bounded(work.train, samples):
             yield Progress(min(seen / samples, 1.0), 1, "batch-norm statistics")
             _see(running, work, inputs)
             seen += length(targets)

@@ -13,6 +13,7 @@ Where several layers make a channel together its worth is the mean of theirs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 from workbench.algorithms.channels import sides
 from workbench.algorithms.channels.records import BOTH, OUT, Group, Part
 from workbench.candidate import with_parameters
-from workbench.data import length, slices
+from workbench.data import Batches, length, slices
 from workbench.errors import RecipeError
 from workbench.workload import Workload
 
@@ -91,7 +92,7 @@ def _taylor(
         modules = dict(twin.named_modules())
         sums = {each.name: torch.zeros(each.channels) for each in groups}
         batches = 0
-        for inputs, targets in bounded(work, samples):
+        for inputs, targets in bounded(work.train, samples):
             twin.zero_grad()
             work.loss(work.call(twin, inputs), targets).backward()
             with torch.no_grad():
@@ -113,10 +114,10 @@ def _change(group: Group, modules: Mapping[str, nn.Module]) -> Tensor:
     return _mean(found)
 
 
-def bounded(work: Workload, samples: int) -> Iterator[tuple[object, Tensor]]:
-    """The first training batches, with `samples` samples at most."""
+def bounded(data: Batches, samples: int) -> Iterator[tuple[Any, Any]]:
+    """The first batches, with `samples` samples at most."""
     left = samples
-    for inputs, targets in work.train or ():
+    for inputs, targets in data:
         take = min(left, length(targets))
         if take < length(targets):
             inputs, targets = slices(inputs, slice(take)), slices(targets, slice(take))

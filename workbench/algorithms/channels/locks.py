@@ -77,11 +77,20 @@ def keeping(found: Collection[Group], model: nn.Module, keep: Collection[str]) -
     Raises:
         RecipeError: a layer of that name does not exist; the nearest is named.
     """
+    check_names(keep, model)
+    return [_locked(each, keep) for each in found]
+
+
+def check_names(keep: Collection[str], model: nn.Module) -> None:
+    """Refuse names that are no module of the model, naming the nearest.
+
+    Raises:
+        RecipeError: one line.
+    """
     paths = {name for name, _ in model.named_modules()} - {""}
     for name in keep:
         if name not in paths:
             raise RecipeError(f"keep names {name!r}, which is no layer of the model{nearest(name, paths)}")
-    return [_locked(each, keep) for each in found]
 
 
 def _locked(group: Group, keep: Collection[str]) -> Group:
