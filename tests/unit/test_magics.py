@@ -298,7 +298,7 @@ def test_help_lists_verbs_and_techniques(notebook):
     text = notebook.succeed("%compress help")
     assert all(word in text for word in ("measure", "PruneWeights", "--sparsity", "%%compress net"))
     text = notebook.succeed("%compress help Quantize")
-    assert all(word in text for word in ("weights", "granularity", "2 to 16", "bits", "--bits"))
+    assert all(word in text for word in ("weights", "granularity", "1 to 16", "bits", "--bits"))
 
 
 def test_docs_are_there(notebook):
