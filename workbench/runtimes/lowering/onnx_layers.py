@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 KINDS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Gather", "LSTM", "GRU", "RNN")
 
+_ASKING = ("Shape", "CastLike", "Size")  # they take a tensor for its shape or its type
+
 
 @dataclass(frozen=True)
 class Traced:
@@ -66,7 +68,7 @@ def names(skeleton: onnx.ModelProto, model: nn.Module) -> Names:
         if node.op_type not in KINDS or len(node.input) < 2 or node.input[at] not in by_weight:
             continue
         found, output = by_weight[node.input[at]], node.output[0]
-        after = consumers.get(output, [])
+        after = [each for each in consumers.get(output, []) if each.op_type not in _ASKING]
         if len(after) == 1 and after[0].op_type == "BatchNormalization":
             norm = after[0].input[3].rpartition(".")[0]  # always there, unlike weight and bias
             found, output = Traced(found.weight, norm, found.is_turned), after[0].output[0]
