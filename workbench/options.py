@@ -17,13 +17,20 @@ from typing import Any
 from workbench.errors import OptionError, listed, nearest, shown
 
 _DESCRIPTION = "workbench.option"
+# what may be given itself in the place of a variable's name: by name, since torch is not loaded here
+_NETS = {"Module": "torch.nn.", "Version": "workbench.", "Candidate": "workbench."}
 
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """A bare name in a recipe: it prints as itself and is looked up where the recipe runs."""
+    """A bare name in a recipe: it prints as itself and is looked up where the recipe runs.
+
+    `value` is what it stands for where that was given itself (`Distill(student=Net2())`): it is not printed,
+    and the name alone is what a text, a file or a comparison keeps.
+    """
 
     name: str
+    value: Any = dataclasses.field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         is_name = isinstance(self.name, str) and self.name.isidentifier()
@@ -41,7 +48,8 @@ class Option:
     """One field of a technique's config, in neutral words.
 
     `kind` is "float", "int", "bool", "choice", "text", "names" (several layer names), "layers" (a
-    mapping from layer name to value) or "reference" (a text or a bare variable name).
+    mapping from layer name to value) or "reference" (a text or a bare variable name). `choices` of
+    "layers" are the only names they may have, those of a "reference" the texts that are offered.
     `low` and `high` are inclusive bounds, `above` an exclusive lower one. `advanced` options are folded
     away in panels. An `optional` option may also be None. `is_whole` layers have whole numbers as values.
     """
@@ -271,16 +279,28 @@ def _check_layers(option: Option, value: Any) -> Mapping[str, Any]:
         )
     checked = {}
     for name, number in value.items():
+        if option.choices is not None and name not in option.choices:
+            near = nearest(name, option.choices)
+            raise OptionError(
+                f"{option.name} has no {shown(name)}{near} (there are: {listed(option.choices)})"
+            )
         try:
             checked[name] = _check_number(option, number, whole=option.is_whole)
         except OptionError as error:
-            raise OptionError(f"{error} (for layer {shown(name)})") from None
+            what = "layer " if option.choices is None else ""
+            raise OptionError(f"{error} (for {what}{shown(name)})") from None
     return checked
 
 
 def _check_reference(option: Option, value: Any) -> str | Reference:
     if isinstance(value, (str, Reference)):
         return value
+    if any(
+        cls.__name__ in _NETS and cls.__module__.startswith(_NETS[cls.__name__])
+        for cls in type(value).__mro__
+    ):
+        name = type(value).__name__.lower()
+        return Reference(name if name.isidentifier() and not keyword.iskeyword(name) else "net", value)
     raise OptionError(f"{option.name} must be a text or the name of a variable, got {shown(value)}")
 
 

@@ -33,6 +33,8 @@ class Preview:
         previewed: its steps before the first one that trains; what the figures are about.
         claimed_bytes: bits times kept parameters. estimated_bytes: about what the file will weigh.
         accuracy: None until the first batch, then a running estimate with its interval.
+        is_new_net: whether the figures are those of a net that the next step makes and has yet to train: it
+            has a size, operations and a latency, and no accuracy.
         is_final: whether nothing more will come.
     """
 
@@ -46,6 +48,7 @@ class Preview:
     layers: tuple[LayerRecord, ...] = ()
     accuracy: Accuracy | None = None
     metrics: Mapping[str, float] | None = None
+    is_new_net: bool = False
     is_final: bool = False
 
     @property
@@ -59,6 +62,8 @@ class Preview:
         if not self.is_before_training:
             return ""
         rest = Recipe(self.recipe.steps[len(self.previewed) :])
+        if self.is_new_net:
+            return f"a new net, not trained yet; press Run for its accuracy ({rest})"
         return f"before training; press Run for {rest}"
 
 
@@ -85,7 +90,11 @@ class Previewer:
         """
         previewed = recipe.untrained()
         candidate = self.candidate(previewed, seed, names)
-        preview = self._structure(recipe, previewed, candidate)
+        student = self._student(recipe, candidate, seed, names or {})
+        preview = self._structure(recipe, previewed, candidate if student is None else student)
+        if student is not None:
+            yield (preview := replace(preview, is_new_net=True, is_final=True))
+            return preview
         has_data = self.work.validation is not None
         yield (preview := replace(preview, is_final=not has_data))
         if has_data:
@@ -93,6 +102,22 @@ class Previewer:
                 yield (preview := replace(preview, accuracy=accuracy, metrics=metrics))
             yield (preview := replace(preview, is_final=True))
         return preview
+
+    def _student(
+        self, recipe: Recipe, candidate: Candidate, seed: int, names: Mapping[str, Any]
+    ) -> Candidate | None:
+        """The net that the first step that trains begins with, where that is not `candidate`."""
+        index = len(recipe.untrained())
+        if index == len(recipe):
+            return None
+        key = self._key(recipe.steps[: index + 1], seed, names)
+        if key not in self._prefixes:
+            context = Context(self.work, seed=step_seed(seed, index), names=names, is_preview=True)
+            student = recipe.steps[index].structure(candidate, context)
+            if student is None:
+                return None
+            self._keep(key, student)
+        return self._recall(key)
 
     def candidate(self, recipe: Recipe, seed: int = 0, names: Mapping[str, Any] | None = None) -> Candidate:
         """What the steps of a recipe without training make."""

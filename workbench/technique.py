@@ -52,6 +52,8 @@ class Context:
 
     def resolve(self, reference: Reference) -> Any:
         """The object a bare name in the recipe stands for."""
+        if reference.value is not None:
+            return reference.value
         if reference.name not in self.names:
             near = nearest(reference.name, self.names)
             raise RecipeError(
@@ -124,6 +126,12 @@ class Technique:
         A long `apply` catches `workbench.job.Stopped`, puts back what it changed and returns the best so far.
         """
         raise NotImplementedError
+
+    def structure(self, candidate: Candidate, context: Context) -> Candidate | None:
+        """What a preview of a step that trains can show at once: a new net before its training, whose size,
+        operations and latency are known and whose accuracy is not. None where `candidate` itself is trained.
+        """
+        return None
 
     def needs_training(self) -> str:
         """Why a step that trains must follow, in words that go on from the step; empty where none must."""
@@ -219,7 +227,12 @@ def settings(
     values = [getattr(step, name) for name in chosen]
     return (
         type(step),
-        *(_Object(names.get(v.name)) if isinstance(v, Reference) else repr(v) for v in values),
+        *(
+            _Object(names.get(v.name) if v.value is None else v.value)
+            if isinstance(v, Reference)
+            else repr(v)
+            for v in values
+        ),
     )
 
 

@@ -55,8 +55,13 @@ def valid(each: Option) -> st.SearchStrategy[Any]:
         "choice": st.sampled_from(each.choices or [None]),
         "text": st.text(max_size=20),
         "names": st.lists(NAMES, max_size=3),
-        "layers": st.dictionaries(NAMES, number, max_size=3),
-        "reference": st.one_of(st.text(max_size=20), st.sampled_from([Reference("net2"), Reference("模型")])),
+        "layers": st.dictionaries(
+            st.sampled_from(each.choices) if each.choices else NAMES, number, max_size=3
+        ),
+        "reference": st.one_of(
+            st.sampled_from(each.choices) if each.choices else st.text(max_size=20),
+            st.sampled_from([Reference("net2"), Reference("模型")]),
+        ),
     }[each.kind]
     return st.one_of(st.none(), values) if each.optional else values
 

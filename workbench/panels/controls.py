@@ -156,7 +156,8 @@ def _meant(option: Option, typed: str) -> Any:
     if option.kind == "names":
         return tuple(name.strip() for name in typed.split(",") if name.strip())
     if option.kind == "reference" and typed.isidentifier():
-        return typed if not isinstance(option.default, Reference) else Reference(typed)
+        is_text = typed in option.choices if option.choices else not isinstance(option.default, Reference)
+        return typed if is_text else Reference(typed)
     if option.kind == "text":
         return typed
     try:

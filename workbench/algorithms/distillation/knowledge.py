@@ -74,6 +74,11 @@ class Knowledge(Objective):
             for index, each in enumerate(self._layers if is_adapted else ())
         ]
 
+    @property
+    def note(self) -> str:
+        """How the teacher was asked; said when training is over."""
+        return self._teacher.note
+
     def parameters(self) -> list[Tensor]:
         """The adaptors."""
         return [each.weight for each in self._adaptors]

@@ -10,7 +10,7 @@ from torch import nn
 
 from workbench.algorithms.distillation.adaptors import check_fits
 from workbench.algorithms.distillation.points import Point, every_point, points
-from workbench.errors import RecipeError, WorkloadError, listed, nearest
+from workbench.errors import RecipeError, WorkloadError, listed, nearest, shown
 
 if TYPE_CHECKING:
     from workbench.workload import Workload
@@ -79,6 +79,10 @@ def find_point(name: str, model: nn.Module, work: Workload) -> Point:
 
 def _named(name: str, theirs: dict[str, Point], ours: dict[str, Point]) -> Pair:
     teacher, _, student = (part.strip() for part in name.partition(":"))
+    if not teacher or ":" in student:
+        raise RecipeError(
+            f"layers: {shown(name)} is no pair; write 'layer of the teacher:layer of the student'"
+        )
     return Pair(_found(teacher, theirs, "teacher"), _found(student or teacher, ours, "student"))
 
 

@@ -97,7 +97,7 @@ def _wanted(layer: nn.Module, inputs: list[Tensor]) -> dict[str, Any]:
     if isinstance(layer, nn.RNNBase):
         return {"input_size": value.shape[-1]}
     if isinstance(layer, nn.MultiheadAttention):
-        keys = (inputs + [value, value])[1:3]
+        keys = [*inputs, value, value][1:3]
         width = value.shape[-1]
         sizes = {"kdim": keys[0].shape[-1], "vdim": keys[1].shape[-1]}
         return {"embed_dim": width, "num_heads": _divisor(layer.num_heads, width), **sizes}

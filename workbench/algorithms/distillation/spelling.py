@@ -1,9 +1,9 @@
-"""How students, terms and pairs of layers are spelt in a recipe, checked without torch."""
+"""How students and terms are spelt in a recipe, checked without torch."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from workbench.algorithms.distillation.losses import KINDS, LABELS, labels_weight
@@ -18,7 +18,8 @@ ORIGINAL = "original"
 _WIDTHS = {"half-width": 0.5, "quarter-width": 0.25}
 _WIDTH = re.compile(r"width\s*=?\s*([0-9]*\.?[0-9]+)")
 _WIDEST = 4.0
-SPELLINGS = (ITSELF, "half-width", "quarter-width", "width 0.3", SHALLOWER, DEPTHWISE, FRESH)
+OFFERED = (ITSELF, "half-width", "quarter-width", SHALLOWER, DEPTHWISE, FRESH)
+_SPELLINGS = (*OFFERED, "width 0.3")
 
 
 @dataclass(frozen=True)
@@ -50,46 +51,30 @@ def student(value: str | Reference) -> Made | Reference | None:
             hint = f"; for {width:g} % write 'width {width / 100:g}'" if width > _WIDEST else ""
             raise OptionError(f"student: a width lies above 0 and at most {_WIDEST:g}, got {width:g}{hint}")
         return Made("width", width)
-    near = nearest(text, SPELLINGS)
+    near = nearest(text, _SPELLINGS)
     hint = (
         "" if near or not value.isidentifier() else f"; for a net of yours write student={value}, no quotes"
     )
     raise OptionError(
-        f"student must be one of {listed(map(repr, SPELLINGS))}, or the name of a variable; "
+        f"student must be one of {listed(map(repr, _SPELLINGS))}, or the name of a variable; "
         f"got {shown(value)}{near}{hint}"
     )
 
 
-def terms(loss: str, weights: Mapping[str, float]) -> dict[str, float]:
-    """Every term with its weight: the loss, what `weights` adds, and the labels.
+def check_teacher(value: str | Reference) -> None:
+    """Refuse a text that is not the original.
 
     Raises:
-        OptionError: `weights` names what is no term, or leaves nothing to learn.
+        OptionError: it is another text.
     """
-    known = (*KINDS, LABELS)
-    for name in weights:
-        if name not in known:
-            raise OptionError(
-                f"weights names {shown(name)}, which is no term{nearest(name, known)} (there are: {listed(known)})"
-            )
+    if not isinstance(value, Reference) and value != ORIGINAL:
+        hint = f"; for a net of yours write teacher={value}, no quotes" if value.isidentifier() else ""
+        raise OptionError(f"teacher must be {ORIGINAL!r} or the name of a variable, got {shown(value)}{hint}")
+
+
+def terms(loss: str, weights: Mapping[str, float]) -> dict[str, float]:
+    """Every term with its weight: the loss, what `weights` adds, and the labels."""
     named = {loss, *(name for name, weight in weights.items() if weight and name != LABELS)}
     found = {name: weights.get(name, KINDS[name].weight) for name in KINDS if name in named}
     found[LABELS] = weights.get(LABELS, labels_weight({name for name in found if found[name]}))
-    if not any(found.values()):
-        raise OptionError("weights leaves nothing to learn from: every term is 0; give one of them more")
     return found
-
-
-def check_pairs(names: Sequence[str]) -> None:
-    """Refuse what is not spelt like a pair of layers.
-
-    Raises:
-        OptionError: naming it.
-    """
-    for name in names:
-        parts = [part.strip() for part in name.split(":")]
-        if len(parts) > 2 or not all(parts):
-            raise OptionError(
-                f"layers: {shown(name)} is no pair; write 'layer of the teacher:layer of the student', "
-                "or one name for both"
-            )
