@@ -265,8 +265,8 @@ def effect_text(each: Effect) -> str:
 
 
 def strength_text(strength: Any, unit: str = "") -> str:
-    """A strength as it is written: `0.9`, `4 bits`; a dash where there is none."""
+    """A strength as it is written: `0.9`, `4 bits`; `as it is` for a technique that has none."""
     if strength is None:
-        return units.UNKNOWN
+        return "as it is"
     number = f"{strength:g}" if isinstance(strength, (int, float)) else str(strength)
     return f"{number} {unit}".strip()

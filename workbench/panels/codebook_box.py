@@ -18,7 +18,6 @@ from workbench.techniques.share_weights import ShareWeights
 
 if TYPE_CHECKING:
     from workbench.algorithms.sharing import SharedList
-    from workbench.preview import Previewer
     from workbench.storage.receipt import Receipt
 
 
@@ -30,12 +29,11 @@ class CodebookBox:
 
     topics = ("figures", "versions")
 
-    def __init__(self, session: Session, previewer: Previewer) -> None:
+    def __init__(self, session: Session) -> None:
         self.shown: tuple[Values, ...] = ()
         self.receipt: Receipt | None = None
         self._receipt_of = ""
         self._session = session
-        self._previewer = previewer
         self._is_due = False
         charts = {"codebook": codebook.chart(), "receipt": receipt.chart()}
         self.board = ChartBoard(charts, {"codebook": codebook.rows(None), "receipt": receipt.rows(())})
@@ -72,7 +70,7 @@ class CodebookBox:
         found = self._prepared()
         if (version := self._session.version) is not None:
             return tuple(_record(*each, found) for each in lists(version.candidate))
-        candidate = self._previewer.candidate(self._session.recipe.untrained())
+        candidate = self._session.estimates.previewer.candidate(self._session.recipe.untrained())
         return tuple(_record(*each, found) for each in lists(candidate))
 
     def _prepared(self) -> list[SharedList]:
@@ -81,7 +79,7 @@ class CodebookBox:
         index = next((n for n, step in enumerate(steps) if isinstance(step, ShareWeights)), None)
         if index is None:
             return []
-        candidate = self._previewer.candidate(Recipe(steps[:index]))
+        candidate = self._session.estimates.previewer.candidate(Recipe(steps[:index]))
         return prepared(steps[index], candidate, Context(self._session.work, seed=index, is_preview=True))
 
     def _show(self, found: tuple[Values, ...]) -> None:

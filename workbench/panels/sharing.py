@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workbench.panels.codebook_box import CodebookBox
-from workbench.panels.studio import Workbench
-from workbench.recipe import Recipe
+from workbench.panels.family import FamilyPanel
 from workbench.techniques.share_weights import ShareWeights
 
 if TYPE_CHECKING:
     from workbench.charts.codebook import Values
     from workbench.storage.receipt import Receipt
-    from workbench.workload import Workload
 
 
-class Sharing(Workbench):
+class Sharing(FamilyPanel):
     """Move the number of clusters and watch the shared values, the size, and the accuracy.
 
     >>> panel = wb.panels.Sharing(work)                       # doctest: +SKIP
@@ -25,14 +23,13 @@ class Sharing(Workbench):
     Arguments are those of `Workbench`.
     """
 
-    def __init__(self, work: Workload, recipe: Recipe | str | None = None, **options: Any) -> None:
-        super().__init__(work, recipe if recipe is not None else Recipe((ShareWeights(),)), **options)
-        # the session's own previewer: what it has prepared is not computed again
-        self.codebook = CodebookBox(self.session, self.session.estimates._previewer)
-        with self._drawing:
-            self.children = (*self.children, self.codebook.widget)
-            self._views = (*self._views, self.codebook)
-        self.codebook.refresh()
+    begins_with = ShareWeights
+    shows = (CodebookBox,)
+
+    @property
+    def codebook(self) -> CodebookBox:
+        """The view of the values."""
+        return self.view(CodebookBox)
 
     @property
     def values(self) -> tuple[Values, ...]:

@@ -21,7 +21,6 @@ from workbench.techniques.factorize import Factorize
 if TYPE_CHECKING:
     from workbench.algorithms.lowrank.prepared import Prepared
     from workbench.algorithms.lowrank.spectra import LayerSpectrum
-    from workbench.preview import Previewer
 
 _HEAD = ("layer", "method", "rank", "larger above", "slower above", "kept")
 
@@ -35,10 +34,9 @@ class SpectrumBox:
 
     topics = ("figures",)
 
-    def __init__(self, session: Session, previewer: Previewer) -> None:
+    def __init__(self, session: Session) -> None:
         self.shown: tuple[LayerSpectrum, ...] = ()
         self._session = session
-        self._previewer = previewer
         self._is_due = False
         self.board = ChartBoard({"spectrum": spectrum.chart()}, {"spectrum": spectrum.rows(None)})
         self._layer = ipywidgets.Dropdown(
@@ -83,7 +81,7 @@ class SpectrumBox:
         if index is None:
             return None
         step = steps[index]
-        candidate = self._previewer.candidate(Recipe(steps[:index]))
+        candidate = self._session.estimates.previewer.candidate(Recipe(steps[:index]))
         context = Context(self._session.work, seed=index, is_preview=True)
         return step, prepared(step, candidate, context)
 

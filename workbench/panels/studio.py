@@ -139,7 +139,10 @@ class Workbench(ipywidgets.VBox):
         self.session.wait(timeout)
 
     def add(self, view: Any) -> None:
-        """Show one more view below: it has a `widget`, the `topics` it shows, and `refresh()`."""
+        """Show one more view below: it has a `widget`, the `topics` it shows, and `refresh()`.
+
+        One that works in a thread of its own also has `close()`.
+        """
         with self._drawing:
             self.children = (*self.children, view.widget)
             self._views = (*self._views, view)
@@ -150,6 +153,9 @@ class Workbench(ipywidgets.VBox):
         if self._is_closed:
             return
         self._is_closed = True
+        for view in self._views:
+            if (end := getattr(view, "close", None)) is not None:
+                end()  # what it does in a thread of its own
         self.session.close()
         open_panels.closed(self)
         with self._drawing:
