@@ -153,6 +153,7 @@ class _Run:
         except RuntimeUnavailable as error:
             self.notes.append(f"no latency on {runtime.title}: {error}")
             return
+        self.notes.extend(model.notes)
         agreement = None
         if model.integer_layers:
             compared = agreeing(self.work, self.candidate, model, self._split)

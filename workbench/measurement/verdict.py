@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from workbench.measurement.report import Latency, Report
 
 _MANY_ZEROS = 0.2
+_SPARSE = "pytorch-sparse"
 _FASTER = 1.1  # below this a model is called as fast as before
 
 
@@ -39,12 +40,24 @@ def _zeros_and_bits(report: Report) -> str:
         )
     if bits is not None:
         return f"{bits}-bit weights are stored in {bits} bits but computed in float32 here: simulated only."
+    if (sparse := report.latency.get(_SPARSE)) is not None:
+        return _skipped(sparse, f"{zeros} zeros make the file {small}")
     if is_slow:
         runtime = "this runtime" if fastest and len(report.latency) == 1 else "dense kernels"
         return f"{zeros} zeros make the file {small}; {runtime} still multiply them.".replace(
             "this runtime still multiply", "this runtime still multiplies"
         )
     return ""
+
+
+def _skipped(sparse: Latency, start: str) -> str:
+    """Whether leaving zeros out pays, where a runtime tried."""
+    if sparse.speedup >= _FASTER:
+        return (
+            f"{start} and it {units.times(sparse.speedup)} as fast on {title(sparse.runtime)}, which leaves "
+            "them out; dense kernels still multiply them."
+        )
+    return f"{start}; sparse kernels are no faster here than dense ones, which still multiply them."
 
 
 def _integers(latency: Latency) -> str:
