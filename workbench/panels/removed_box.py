@@ -1,0 +1,100 @@
+"""What was removed: one layer's weights as a picture, of the preview or of the version that is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import ipywidgets
+
+from workbench.charts import masks
+from workbench.charts.masks import Picture
+from workbench.errors import WorkbenchError
+from workbench.live import kept
+from workbench.live.board import ChartBoard
+from workbench.measurement import units
+from workbench.panels.session import Session
+
+if TYPE_CHECKING:
+    from workbench.candidate import Candidate
+    from workbench.layers import Weight
+
+
+class RemovedBox:
+    """Shows which weights stay in a layer; worked out in the session's worker, after each preview."""
+
+    topics = ("figures", "versions")
+
+    def __init__(self, session: Session) -> None:
+        self.shown: Picture | None = None
+        self._session = session
+        self._candidate: Candidate | None = None
+        self._is_due = False
+        self.board = ChartBoard({"masks": kept.spec("masks", masks.chart)}, {"masks": masks.rows(None)})
+        self._layer = ipywidgets.Dropdown(
+            description="what stays of", style={"description_width": "auto"}, tooltip="Which layer to look at"
+        )
+        self._layer.observe(lambda _: self._draw(), "value")
+        self.widget = ipywidgets.VBox([self._layer, self.board.place("masks")])
+        self.widget.add_class("wb-removed")
+
+    def refresh(self) -> None:
+        """Show the recipe as it is now, as soon as the worker has it."""
+        if not self._is_due:
+            self._is_due = True
+            self._session.estimates.worker.later(self._working)
+
+    def _working(self) -> Iterator[None]:
+        yield
+        self._is_due = False
+        session = self._session
+        try:
+            version = session.version
+            previewer, recipe = session.estimates.previewer, session.recipe.untrained()
+            self._candidate = version.candidate if version is not None else previewer.candidate(recipe)
+        except WorkbenchError:  # the preview of the same recipe has said it; what was shown stays
+            return
+        self._list()
+        self._draw()
+
+    def _list(self) -> None:
+        from workbench.layers import weights
+
+        assert self._candidate is not None
+        options = [(_title(each), each.name) for each in weights(self._candidate.model)]
+        if list(self._layer.options) != options:
+            before = self._layer.value
+            self._layer.options = options
+            names = [name for _, name in options]
+            self._layer.value = before if before in names else next(iter(names), None)
+
+    def _draw(self) -> None:
+        from workbench.layers import weights
+
+        candidate, name = self._candidate, self._layer.value
+        found = weights(candidate.model) if candidate is not None else ()
+        each = next((each for each in found if each.name == name), None)
+        self.shown = picture(each) if each is not None else None
+        self.board.update({"masks": masks.rows(self.shown)}, {"masks": masks.summary(self.shown)})
+
+
+def picture(weight: Weight) -> Picture:
+    """A layer's weights in tiles: the share of each that differs from zero."""
+    import torch
+    from torch.nn.functional import adaptive_avg_pool1d
+
+    matrix = weight.parameter.detach().movedim(weight.channel_axis, 0).flatten(1)
+    outputs, inputs = matrix.shape
+    count, across = min(outputs, masks.ROWS), min(inputs, masks.COLUMNS)
+    tiles = []
+    for row in range(count):  # band by band: a whole matrix of shares would be as large as the weights
+        band = matrix[row * outputs // count : -(-(row + 1) * outputs // count)]
+        shares = (band != 0).float().mean(dim=0)
+        tiles.append(adaptive_avg_pool1d(shares[None], across)[0].tolist())
+    zeros = 1 - float(torch.count_nonzero(matrix)) / max(matrix.numel(), 1)
+    return Picture(weight.layer, tiles, outputs, inputs, zeros)
+
+
+def _title(weight: Weight) -> str:
+    """`fc1, 64 outputs`: a layer that shrank shows it."""
+    return f"{weight.layer}, {units.exact(weight.parameter.shape[weight.channel_axis])} outputs"

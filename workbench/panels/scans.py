@@ -1,0 +1,84 @@
+"""The scan of a panel: one job at a time, and the scan so far as its points come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from workbench.errors import WorkbenchError
+from workbench.job import Job, Progress, Steps, forward
+
+if TYPE_CHECKING:
+    from workbench.exploration.records import Sensitivity
+    from workbench.technique import Technique
+    from workbench.workload import Workload
+
+
+class Scans:
+    """Starts and stops scans.
+
+    Args:
+        told: `told(job)` hears of it at start, five times a second, and at the end; see `Job.observe`.
+    """
+
+    def __init__(self, told: Callable[[Job[Sensitivity]], None]) -> None:
+        self.job: Job[Sensitivity] | None = None
+        self.scan: Sensitivity | None = None
+        self._told = told
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a scan is going on."""
+        return self.job is not None and self.job.is_running
+
+    def start(
+        self, work: Workload, technique: Technique, leave: str, names: Mapping[str, Any] | None = None
+    ) -> None:
+        """Begin to scan, in a thread of its own.
+
+        Raises:
+            WorkbenchError: one is going on.
+        """
+        if self.is_running:
+            raise WorkbenchError("a scan is going on; press Stop first, or wait for it")
+        self.scan = None
+        self.job = Job(lambda: self._scanning(work, technique, leave, names), seed=0, threads=work.threads)
+        self.job.observe(self._told)
+        self.job.start()
+
+    def stop(self) -> None:
+        """Ask the scan to end; what was scanned is kept."""
+        if self.job is not None:
+            self.job.stop()
+
+    def forget(self) -> None:
+        """End the scan and let go of what it found: it was about another workload."""
+        self.stop()
+        self.job, self.scan = None, None
+
+    def wait(self, timeout: float = 60.0) -> None:
+        """Wait until the scan is done, however it ends.
+
+        Raises:
+            TimeoutError: it is not after `timeout` seconds.
+        """
+        if self.job is None:
+            return
+        try:
+            self.job.wait(timeout)
+        except TimeoutError:
+            raise
+        except Exception:  # `told` has heard of it
+            return
+
+    def _scanning(
+        self, work: Workload, technique: Technique, leave: str, names: Mapping[str, Any] | None
+    ) -> Steps[Sensitivity]:
+        from workbench.exploration.sensitivity import scanning
+
+        def kept(progress: Progress) -> Progress:
+            self.scan = progress.record.get("scan", self.scan)
+            return progress
+
+        self.scan, _ = yield from forward(scanning(work, technique, leave=leave, names=names), kept)
+        return self.scan

@@ -1,0 +1,97 @@
+"""The panel of sensitivity alone: which layer hurts, for any technique."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from workbench.panels import open_panels
+from workbench.panels.closing import close
+from workbench.panels.sensitivity_box import SensitivityBox
+from workbench.panels.session import Session
+from workbench.recipe import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from workbench.exploration.records import Sensitivity as Scan
+    from workbench.technique import Technique
+    from workbench.workload import Workload
+
+_STYLE = Path(__file__).parent / "style.css"
+
+
+class Sensitivity(ipywidgets.VBox):
+    """Press Scan: one layer after the other is compressed alone, and the one that hurts shows.
+
+    >>> panel = wb.panels.Sensitivity(work, "Quantize")       # doctest: +SKIP
+    >>> panel.start(); panel.wait(); panel.scan.ranked        # the same without a hand
+
+    Args:
+        technique: what is scanned first; any technique that does not train, its text, or a recipe of one.
+        names: what bare names in it stand for; the notebook's variables where not given.
+    """
+
+    def __init__(
+        self,
+        work: Workload,
+        technique: Technique | type[Technique] | Recipe | str = "PruneWeights",
+        *,
+        names: Mapping[str, Any] | None = None,
+    ) -> None:
+        from workbench.exploration.plan import one
+
+        self._is_closed = False
+        self.session = Session(work, Recipe((one(technique),)), names=names)
+        self.box = SensitivityBox(self.session)
+        style = ipywidgets.HTML(f"<style>{_STYLE.read_text(encoding='utf-8')}</style>")
+        style.layout.display = "none"
+        super().__init__([style, self.box.widget])
+        self.add_class("wb-workbench")
+        open_panels.opened(self)
+
+    @property
+    def scan(self) -> Scan | None:
+        """What was scanned so far."""
+        return self.box.scan
+
+    @property
+    def error(self) -> str:
+        """What went wrong last, in one line; empty where nothing did."""
+        return self.session.error
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a scan is going on."""
+        return self.box.scans.is_running
+
+    def start(self) -> None:
+        """What the Scan button does."""
+        self.box.start()
+
+    def stop(self) -> None:
+        """What the Stop button does."""
+        self.box.stop()
+
+    def wait(self, timeout: float = 60.0) -> None:
+        """Wait until the scan is done.
+
+        Raises:
+            TimeoutError: it is not after `timeout` seconds.
+        """
+        self.box.wait(timeout)
+
+    def close(self) -> None:
+        """Stop what runs and free every widget of the panel."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.box.close()
+        self.session.close()
+        open_panels.closed(self)
+        close(self)
+
+    def __repr__(self) -> str:
+        return f"<Sensitivity of {self.session.work.name}>"
