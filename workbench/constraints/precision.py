@@ -36,7 +36,7 @@ class Precision(Constraint):
     def narrow(self, weight: Tensor) -> Tensor:
         """The weight in the shorter type."""
         largest = torch.finfo(self.type).max
-        return (weight.detach().clamp(-largest, largest) + 0.0).to(self.type)
+        return weight.detach().to(self.type).clamp(-largest, largest).add_(0.0)
 
     def __call__(self, weight: Tensor) -> Tensor:
         rounded = self.narrow(weight).to(weight.dtype)
