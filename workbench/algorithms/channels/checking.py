@@ -33,6 +33,8 @@ def checked(model: nn.Module, work: Workload, groups: Sequence[Group]) -> tuple[
     """The groups, those locked (or with the numbers that shrink too) that do not check as they are."""
     free = [each for each in groups if not each.locked]
     checker = _Checker(model, work)
+    if checker.holds(free):
+        return tuple(groups)
     sound = {each.name: each for each in checker.sound(free)}
     if not checker.holds(together := [each for each in sound.values() if not each.locked]):
         sound |= {each.name: each for each in checker.one_after_another(together)}
@@ -63,13 +65,14 @@ class _Checker:
 
     def sound(self, groups: Sequence[Group]) -> list[Group]:
         """The groups, wrong ones found by halving."""
-        if not groups or self.holds(groups):
-            return list(groups)
         if len(groups) > 1:
             middle = len(groups) // 2
-            return [*self.sound(groups[:middle]), *self.sound(groups[middle:])]
+            halves = (groups[:middle], groups[middle:])
+            return [each for half in halves for each in (half if self.holds(half) else self.sound(half))]
         group = groups[0]
         reason = self.trouble(groups)
+        if not reason:
+            return [group]
         for variant in variants(group, self._model):
             if self.holds([variant]):
                 return [variant]

@@ -52,8 +52,12 @@ def plan(model: nn.Module, groups: Iterable[Group], removed: Removed) -> Plan:
         for each in group.scalars:
             old = scalars.get(place := (each.module, each.name), _scalar(model, each))
             scalars[place] = old - each.per_unit * len(units)
-    lost = {place: torch.cat(found).unique() for place, found in gone.items()}
-    tensors = {name: _kept(model, name, axes) for name, axes in _axes(model, lost).items()}
+    lost = {place: torch.cat(found).unique() if len(found) > 1 else found[0] for place, found in gone.items()}
+    modules = dict(model.named_modules())
+    tensors = {
+        name: _kept(_tensor(modules, name), axes)  # type: ignore[arg-type]
+        for name, axes in _axes(modules, lost).items()
+    }
     counts = {(layer, side): len(index) for (layer, side, axis), index in lost.items() if axis is None}
     return Plan(tensors, counts, scalars)
 
@@ -61,14 +65,16 @@ def plan(model: nn.Module, groups: Iterable[Group], removed: Removed) -> Plan:
 def cut(model: nn.Module, plan: Plan) -> nn.Module:
     """A model with what the plan leaves; tensors that are not cut are shared with `model`."""
     twin = with_parameters(model, {})
-    for (path, side), count in plan.sides.items():
+    for path, side in plan.sides:
         if side == INNER:
-            _narrow(twin, path, count)
-        else:
-            sides.shrink(twin.get_submodule(path), side, count)
+            _narrow(twin, path, plan.sides[path, side])
+    modules = dict(twin.named_modules())
+    for (path, side), count in plan.sides.items():
+        if side != INNER:
+            sides.shrink(modules[path], side, count)
     for name, kept in plan.tensors.items():
         path, _, key = name.rpartition(".")
-        module = twin.get_submodule(path)
+        module = modules[path]
         old = getattr(module, key)
         new = kept.of(old.detach())
         is_parameter = isinstance(old, nn.Parameter)
@@ -79,7 +85,7 @@ def cut(model: nn.Module, plan: Plan) -> nn.Module:
 
 
 def _axes(
-    model: nn.Module, lost: Mapping[tuple[str, str, int | None], Tensor]
+    modules: Mapping[str, nn.Module], lost: Mapping[tuple[str, str, int | None], Tensor]
 ) -> dict[str, dict[int, list[Tensor]]]:
     """The indices that go, by tensor and axis."""
     found: dict[str, dict[int, list[Tensor]]] = {}
@@ -87,16 +93,16 @@ def _axes(
         if axis is not None:
             found.setdefault(layer, {}).setdefault(axis, []).append(index)
             continue
-        module = model.get_submodule(layer)
+        module = modules[layer]
         for each in sides.axes(module, side):
             name = f"{layer}.{each.tensor}" if layer else each.tensor
-            if _tensor(model, name) is not None:
+            if _tensor(modules, name) is not None:
                 found.setdefault(name, {}).setdefault(each.axis, []).append(each.places(index))
     return found
 
 
-def _kept(model: nn.Module, name: str, axes: Mapping[int, list[Tensor]]) -> Kept:
-    shape = _tensor(model, name).shape  # type: ignore[union-attr]
+def _kept(tensor: Tensor, axes: Mapping[int, list[Tensor]]) -> Kept:
+    shape = tensor.shape
     kept = {}
     for axis, gone in axes.items():
         remains = torch.ones(shape[axis], dtype=torch.bool)
@@ -105,9 +111,9 @@ def _kept(model: nn.Module, name: str, axes: Mapping[int, list[Tensor]]) -> Kept
     return Kept(kept)
 
 
-def _tensor(model: nn.Module, name: str) -> Tensor | None:
+def _tensor(modules: Mapping[str, nn.Module], name: str) -> Tensor | None:
     path, _, key = name.rpartition(".")
-    value = getattr(model.get_submodule(path), key, None)
+    value = getattr(modules[path], key, None)
     return value if isinstance(value, Tensor) else None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -17,12 +17,13 @@ from torch import Tensor, nn
 from workbench.algorithms.channels import sides
 from workbench.algorithms.channels.records import BOTH, IN, OUT, Group, Part, each_channel
 from workbench.algorithms.lowrank.trace import without_fused_attention
+from workbench.candidate import with_parameters
 from workbench.errors import RecipeError, listed
-from workbench.plain import own_copy
 from workbench.tensors import tensors
 from workbench.workload import Workload
 
 MAKERS = (sides.CONVOLUTIONS, nn.Linear, nn.Embedding)
+Modules = Mapping[str, nn.Module]
 _ONE = threading.Lock()  # torch-pruning keeps the axis it prunes in objects that all graphs share
 
 
@@ -37,7 +38,7 @@ def traced(model: nn.Module, work: Workload) -> tuple[Group, ...]:
             "channels are traced with one input, and this workload has none; "
             "give Workload(net, input_shape=...), or zero single weights with PruneWeights"
         )
-    twin = own_copy(model).requires_grad_(False).eval()
+    twin = with_parameters(model, {name: each.detach() for name, each in model.named_parameters()}).eval()
     for each in twin.parameters():
         each.requires_grad_(each.is_floating_point())
     with _ONE, torch.inference_mode(False), torch.enable_grad(), without_fused_attention():
@@ -84,7 +85,8 @@ def _group(path: str, module: nn.Module, model: nn.Module, graph: Any, tied: set
     pruner = graph.get_pruner_of_module(module)
     count = pruner.get_out_channels(module)
     found = graph.get_pruning_group(module, pruner.prune_out_channels, list(range(count)))
-    paths = {each: name for name, each in model.named_modules()}
+    modules = dict(model.named_modules())
+    paths = {each: name for name, each in modules.items()}
     parts, reasons = [], []
     for item in found.items:
         target = item.dep.target
@@ -99,10 +101,10 @@ def _group(path: str, module: nn.Module, model: nn.Module, graph: Any, tied: set
         roots = [-1 if each is None else each for each in item.root_idxs]
         parts.append(Part(name, side, torch.tensor(item.idxs), torch.tensor(roots), axis))
     order = {name: index for index, name in enumerate(paths.values())}
-    makers = sorted({p.layer for p in parts if _makes(p, model)}, key=lambda name: order[name])
-    unit, why = _units(count, parts, model)
+    makers = sorted({p.layer for p in parts if _makes(p, modules)}, key=lambda name: order[name])
+    unit, why = _units(count, parts, modules)
     reasons += [why] if why else []
-    reasons += list(_reasons(parts, model, tied))
+    reasons += list(_reasons(parts, modules, tied))
     word = "neurons" if isinstance(module, nn.Linear) else "channels"
     return Group(path, tuple(makers), tuple(parts), count, unit, word, reasons[0] if reasons else "")
 
@@ -126,18 +128,18 @@ def _side(dependency: Any, graph: Any) -> str:
     return OUT if _is_out(dependency, graph) else IN
 
 
-def _makes(part: Part, model: nn.Module) -> bool:
+def _makes(part: Part, modules: Modules) -> bool:
     if part.axis is not None:
         return False
-    module = model.get_submodule(part.layer)
+    module = modules[part.layer]
     return part.side == OUT or (part.side == BOTH and isinstance(module, MAKERS))
 
 
-def _units(count: int, parts: list[Part], model: nn.Module) -> tuple[Tensor, str]:
+def _units(count: int, parts: list[Part], modules: Modules) -> tuple[Tensor, str]:
     """Which channels go together because layers divide them into blocks; and why that cannot be done."""
     blocks = 1
     for part in parts:
-        here = 1 if part.axis is not None else sides.blocks(model.get_submodule(part.layer), part.side)
+        here = 1 if part.axis is not None else sides.blocks(modules[part.layer], part.side)
         if here == 1:
             continue
         is_whole = len(part.index) == count and bool((part.index == part.channel).all())
@@ -151,12 +153,12 @@ def _units(count: int, parts: list[Part], model: nn.Module) -> tuple[Tensor, str
     return torch.arange(count) % (count // blocks), ""
 
 
-def _reasons(parts: list[Part], model: nn.Module, tied: set[str]) -> Iterator[str]:
+def _reasons(parts: list[Part], modules: Modules, tied: set[str]) -> Iterator[str]:
     """Why the layers themselves cannot be cut."""
     for part in parts:
         if part.axis is not None:
             continue
-        module = model.get_submodule(part.layer)
+        module = modules[part.layer]
         own = {f"{part.layer}.{axis.tensor}" for axis in sides.axes(module, part.side)}
         if shared := sorted(own & tied):
             yield f"{listed(shared, 2)} is used by several layers"

@@ -30,8 +30,10 @@ class Part:
     axis: int | None = None
 
     def of(self, channels: Tensor) -> Tensor:
-        """The layer's own numbers of some of the group's channels, rising."""
-        return self.index[torch.isin(self.channel, channels)].unique()
+        """The layer's own numbers of some of the group's channels."""
+        is_gone = torch.zeros(int(self.channel.max()) + 1 if len(self.channel) else 0, dtype=torch.bool)
+        is_gone[channels[channels < len(is_gone)]] = True
+        return self.index[is_gone[self.channel]]
 
 
 @dataclass(frozen=True)
