@@ -294,6 +294,25 @@ def test_a_model_named_like_a_verb_is_reached_with_model(notebook):
     assert notebook.variables["small"].work.model is notebook.variables["save"]
 
 
+def test_sensitivity_shows_which_layer_hurts_and_hands_the_records_over(notebook):
+    text = notebook.succeed(f"%compress sensitivity net Quantize --strengths 8,2 {DATA} --into scan")
+    scan = notebook.variables["scan"]
+    assert [(each.layer, each.strength) for each in scan] == [("0", 8), ("0", 2), ("2", 8), ("2", 2)]
+    assert f"{scan.ranked[0]} hurts most" in text and "bytes saved" in text and "2 bits" in text
+    text = notebook.succeed("%compress sensitivity net --layers 2 --leave one-out --samples 20 --into other")
+    assert "one layer left out, 20 validation samples" in text and notebook.variables["other"].layers == (
+        "2",
+    )
+    line = notebook.fail("%compress sensitivity net FineTune")
+    assert "FineTune trains, and a scan does not" in line
+    assert "did you mean '2'" in notebook.fail("%compress sensitivity net --layers 22")
+
+
+def test_sensitivity_needs_data_and_offers_them(notebook):
+    line = notebook.fail("%compress sensitivity net")
+    assert line.startswith("net has no validation data to judge by; name some: ")
+
+
 def test_help_lists_verbs_and_techniques(notebook):
     text = notebook.succeed("%compress help")
     assert all(word in text for word in ("measure", "PruneWeights", "--sparsity", "%%compress net"))

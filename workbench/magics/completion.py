@@ -19,7 +19,7 @@ from workbench.technique import Technique, short_flags, techniques
 if TYPE_CHECKING:
     from workbench.magics.namespace import Namespace
 
-_FIXED = {"split": SPLITS, "level": ("packed", "coded")}
+_FIXED = {"split": SPLITS, "level": ("packed", "coded"), "leave": ("all-others", "one-out")}
 _LINE = re.compile(r"^\s*(?:[\w ,]+=\s*)?%compress\s(.*)$", re.DOTALL)
 _CELL = re.compile(r"^\s*%%compress\s(.*)$", re.DOTALL)
 
@@ -186,6 +186,8 @@ def _words(kind: str, names: Namespace) -> Iterable[Match]:
     if kind == "technique":
         own = [Match(each, "verb") for each in verbs.names()]
         return [*(Match(each, "technique") for each in techniques()), *own]
+    if kind == "step":
+        return [Match(name, "technique") for name, cls in techniques().items() if not cls.trains]
     if kind == "version":
         return [Match(name, "version") for name in names.versions()]
     return _models(names) if kind == "model" else ()

@@ -19,7 +19,7 @@ class Flag:
     """A flag and what follows it.
 
     `takes` is what completion offers and what the value is checked for: "data" (a variable with samples),
-    "model", "name" (a new variable), "number", "file", "split", "level", "runtimes" or "text".
+    "model", "name" (a new variable), "number", "file", "split", "level", "leave", "runtimes" or "text".
     """
 
     name: str
@@ -32,8 +32,9 @@ class Flag:
 class Verb:
     """A verb: how it is written, what it does, and what it takes.
 
-    `words` says what each word after the verb is ("model", "version", "technique" or "file"), in order; those
-    from `required` on may be left out. `flags` are the names of the flags it understands.
+    `words` says what each word after the verb is, in order: "model", "version", "technique", "step" (one that
+    does not train) or "file"; those from `required` on may be left out. `flags` are the names of the flags it
+    understands.
     """
 
     usage: str
@@ -55,6 +56,10 @@ _FLAGS = (
     Flag("--model", "NAME", "model", "a model whose name is also a verb"),
     Flag("--split", "NAME", "split", "which data to measure on: train, validation or test"),
     Flag("--level", "NAME", "level", "packed: quick to load; coded: the smallest file"),
+    Flag("--strengths", "VALUES", "text", "what a scan tries, weak to strong, separated by commas: 8,4,2"),
+    Flag("--layers", "NAMES", "text", "the layers to scan, separated by commas; all where none is named"),
+    Flag("--leave", "NAME", "leave", "all-others: compress one layer at a time; one-out: all layers but one"),
+    Flag("--samples", "N", "number", "how many validation samples a scan judges by, at most; 500"),
     Flag("--runtimes", "NAMES", "runtimes", "where to time it, separated by commas"),
 )
 FLAGS: Mapping[str, Flag] = {each.name: each for each in _FLAGS}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -88,10 +88,24 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A chart: drawn where it is shown, told in words elsewhere. `draw` gives the text of an SVG picture."""
+
+    draw: Callable[[], str]
+    text: str
+
+    def as_text(self) -> str:
+        return textwrap.fill(self.text, WIDTH)
+
+    def as_html(self) -> str:
+        return f'<div role="img" aria-label="{escape(self.text)}">{self.draw()}</div>'
+
+
+@dataclass(frozen=True)
 class Page:
     """Blocks in order; shows itself in a notebook and in a terminal."""
 
-    blocks: tuple[Title | Words | Code | Table, ...]
+    blocks: tuple[Title | Words | Code | Table | Picture, ...]
 
     def __str__(self) -> str:
         texts: list[str] = []

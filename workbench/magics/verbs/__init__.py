@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from workbench.magics.grammar import Verb
 
-_ORDER = ("measure", "compare", "save", "load", "export", "history", "undo", "redo", "delete", "help")
+_ORDER = (
+    "measure",
+    "compare",
+    "sensitivity",
+    "save",
+    "load",
+    "export",
+    "history",
+    "undo",
+    "redo",
+    "delete",
+    "help",
+)
 
 
 @cache
