@@ -72,7 +72,8 @@ def comparing(
     """The generator behind `rounding_errors`; stopped, it tells what the samples so far have shown.
 
     Args:
-        rounded: a technique or a recipe that does not train, or a version or candidate as it is.
+        rounded: a technique or a recipe that does not train, or a version or candidate as it is. A version
+            keeps rounded weights only: of it the ranges of activations are told, and no noise.
         samples: of the validation data, or of the training data where there are none of those.
 
     Raises:
@@ -96,7 +97,7 @@ def comparing(
     )
 
 
-def _made(work: Workload, rounded: Any, seed: int) -> Steps[tuple[Candidate, nn.Module, str]]:
+def _made(work: Workload, rounded: Any, seed: int) -> Steps[tuple[Candidate, nn.Module | None, str]]:
     """The candidate that is meant, the free model it is compared with, and how it was made, in words."""
     from workbench.candidate import Candidate
     from workbench.exploration.quantization_watch import freed

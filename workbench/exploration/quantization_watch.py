@@ -117,27 +117,29 @@ def energies(candidate: Candidate, name: str) -> tuple[float, float]:
 
     NaN where the values are the constraint's own, and nobody knows any more what they were made from.
     """
-    if candidate.constraints.has_own_values(name):
+    if (free := free_weight(candidate, name)) is None:
         return math.nan, math.nan
     now = candidate.model.get_parameter(name).detach()
     if not candidate.constraints.get(name):
         return float(now.float().square().sum()), 0.0
-    free = _free(candidate, name).float()
+    free = free.float()
     return float(free.square().sum()), float((now.float() - free).square().sum())
 
 
-def freed(candidate: Candidate) -> nn.Module:
-    """The model with the weights that were rounded, on modules of its own."""
-    return with_parameters(candidate.model, {name: _free(candidate, name) for name in candidate.constraints})
+def freed(candidate: Candidate) -> nn.Module | None:
+    """The model with the weights that were rounded, on modules of its own; None where they are not known."""
+    found = {name: free_weight(candidate, name) for name in candidate.constraints}
+    known = {name: each for name, each in found.items() if each is not None}
+    return with_parameters(candidate.model, known) if len(known) == len(found) else None
 
 
 def watching(
-    work: Workload, candidate: Candidate, free: nn.Module, data: Batches, samples: int
+    work: Workload, candidate: Candidate, free: nn.Module | None, data: Batches, samples: int
 ) -> Steps[Watched]:
     """Run a candidate and the free model on the same samples; stopped, what was seen so far.
 
     Args:
-        free: is given hooks.
+        free: is given hooks; without it only what comes by is watched.
 
     Raises:
         Stopped: nothing was seen yet.
@@ -146,22 +148,24 @@ def watching(
     layers = list(dict.fromkeys(each.layer for each in weights(candidate.model)))
     seen = Watched(places=_places(work, candidate))
     attach(alone, candidate.activations)
-    pair = _Pair(seen, layers, free, alone, rounded)
+    pair = _Pair(seen, layers, free, alone, rounded) if free is not None else None
     for place, passing in seen.places.items():  # before the rounding, which is attached next
         _hook(rounded, place, passing.add)
     attach(rounded, candidate.activations)
-    pair.compare()
+    if pair is not None:
+        pair.compare()
     total = min(samples, data.n or samples)
     try:
         yield Progress(0, total, "comparing layers")
         for inputs in _chunks(data, samples):
             inputs = mapped(lambda each: each.to(work.device), inputs)
             with torch.no_grad():
-                before = work.call(free, inputs)
+                before = work.call(free, inputs) if free is not None else None
                 after = work.call(rounded, inputs)
-            pair.end()
-            for one, other in zip(_real(before), _real(after), strict=True):
-                seen.whole.add(one, other)
+            if pair is not None:
+                pair.end()
+                for one, other in zip(_real(before), _real(after), strict=True):
+                    seen.whole.add(one, other)
             seen.n += length(inputs)
             yield Progress(seen.n, total, f"comparing layers on {seen.n:,} of {total:,} samples")
     except Stopped:
@@ -219,11 +223,16 @@ class _Pair:
         self._outputs.clear()
 
 
-def _free(candidate: Candidate, name: str) -> Tensor:
-    """The weights that were rounded: what a mask takes away is not rounding."""
+def free_weight(candidate: Candidate, name: str) -> Tensor | None:
+    """The weights that were rounded, under their mask: what a mask takes away is not rounding.
+
+    None where nobody knows them any more: a file keeps rounded weights only.
+    """
+    chain = candidate.constraints.get(name, ())
+    is_rounded = any(each.role == "values" for each in chain)
+    if candidate.constraints.has_own_values(name) or (is_rounded and name not in candidate.latent):
+        return None
     mask = candidate.constraints.of(name, Mask)
-    if candidate.constraints.has_own_values(name):
-        return candidate.model.get_parameter(name).detach()
     return candidate.free(name) if mask is None else mask(candidate.free(name))
 
 

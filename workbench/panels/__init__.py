@@ -5,7 +5,10 @@
 """
 
 from workbench.panels.factorization import Factorization
+from workbench.panels.pruning import Pruning
+from workbench.panels.quantization import Quantization
+from workbench.panels.sensitivity import Sensitivity
 from workbench.panels.sharing import Sharing
 from workbench.panels.studio import Workbench
 
-__all__ = ["Factorization", "Sharing", "Workbench"]
+__all__ = ["Factorization", "Pruning", "Quantization", "Sensitivity", "Sharing", "Workbench"]
