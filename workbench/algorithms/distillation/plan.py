@@ -33,10 +33,12 @@ def teachers(wanted: str | Reference, context: Context) -> tuple[Candidate, ...]
     Raises:
         RecipeError: it is no net. WorkloadError: a net that does not take the data, or has other outputs.
     """
+    original = Candidate(context.work.baseline)
     if not isinstance(wanted, Reference):
-        return (Candidate(context.work.baseline),)
+        return (original,)
     found = candidates_of(context.resolve(wanted), context.work, f"teacher={wanted}")
-    check_classes(found[0].simulated, found[1:], context.work, f"the first net of teacher={wanted}")
+    for each in found:
+        check_classes(each.simulated, (original,), context.work, f"teacher={wanted}", "the original")
     return found
 
 

@@ -93,14 +93,14 @@ def _wanted(layer: nn.Module, inputs: list[Tensor]) -> dict[str, Any]:
         return {"normalized_shape": tuple(value.shape[-len(layer.normalized_shape) :])}
     if isinstance(layer, nn.GroupNorm):
         channels = value.shape[1]
-        return {"num_channels": channels, "num_groups": _divisor(layer.num_groups, channels)}
+        return {"num_channels": channels, "num_groups": divisor(layer.num_groups, channels)}
     if isinstance(layer, nn.RNNBase):
         return {"input_size": value.shape[-1]}
     if isinstance(layer, nn.MultiheadAttention):
         keys = [*inputs, value, value][1:3]
         width = value.shape[-1]
         sizes = {"kdim": keys[0].shape[-1], "vdim": keys[1].shape[-1]}
-        return {"embed_dim": width, "num_heads": _divisor(layer.num_heads, width), **sizes}
+        return {"embed_dim": width, "num_heads": divisor(layer.num_heads, width), **sizes}
     if isinstance(layer, nn.PReLU) and layer.num_parameters > 1:
         return {"num_parameters": value.shape[1]}
     return {}
@@ -113,9 +113,9 @@ def _convolution(layer: Any, channels: int) -> dict[str, Any]:
         return {"in_channels": channels, "out_channels": channels * each, "groups": channels}
     if is_depthwise:
         return {"in_channels": channels}
-    return {"in_channels": channels, "groups": _divisor(layer.groups, channels, layer.out_channels)}
+    return {"in_channels": channels, "groups": divisor(layer.groups, channels, layer.out_channels)}
 
 
-def _divisor(most: int, *numbers: int) -> int:
+def divisor(most: int, *numbers: int) -> int:
     """The largest number up to `most` that divides all."""
     return next(each for each in range(most, 0, -1) if all(n % each == 0 for n in numbers))

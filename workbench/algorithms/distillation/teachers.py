@@ -84,7 +84,11 @@ def _candidate(value: Any, work: Workload, name: str) -> Candidate:
 
 
 def check_classes(
-    student: nn.Module, teachers: Iterable[Candidate], work: Workload, name: str = "the student"
+    student: nn.Module,
+    teachers: Iterable[Candidate],
+    work: Workload,
+    name: str = "the student",
+    other: str = "the teacher",
 ) -> None:
     """Refuse a student and teachers whose outputs have different shapes.
 
@@ -102,7 +106,7 @@ def check_classes(
         what = "classes" if work.is_classification else "outputs"
         sizes = [_size(each) for each in (ours, theirs)]
         raise WorkloadError(
-            f"{name} gives {sizes[0]} {what} and the teacher {sizes[1]}; give {name} {sizes[1]} as well"
+            f"{name} gives {sizes[0]} {what} and {other} {sizes[1]}; give {name} {sizes[1]} as well"
         )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from workbench.algorithms.distillation.refitting import CONVOLUTIONS, change, refit
+from workbench.algorithms.distillation.refitting import CONVOLUTIONS, change, divisor, refit
 from workbench.errors import WorkloadError
 from workbench.plain import own_copy
 from workbench.structure.layer_types import type_name
@@ -38,7 +38,7 @@ def scaled(model: nn.Module, work: Workload, factor: float) -> nn.Module:
             before = getattr(layer, name)
             if before and not _is_depthwise(layer):
                 widths[before] = max(1, round(before * factor))
-                change(layer, **{name: widths[before]})
+                change(layer, **{name: widths[before]}, **_groups(layer, widths[before]))
     if not widths:
         raise WorkloadError(f"{work.name} has no hidden layer whose width could change; try student='fresh'")
     _scale_own_tensors(thin, widths)
@@ -50,6 +50,12 @@ def _out_arguments(layer: nn.Module) -> tuple[str, ...]:
     if isinstance(layer, nn.RNNBase):
         return _RECURRENT if getattr(layer, "proj_size", 0) else _RECURRENT[:1]
     return tuple(name for kind, name in _OUT if isinstance(layer, kind))
+
+
+def _groups(layer: Any, width: int) -> dict[str, int]:
+    """As many groups as a convolution of this width can have."""
+    is_grouped = isinstance(layer, CONVOLUTIONS) and layer.groups > 1
+    return {"groups": divisor(layer.groups, layer.in_channels, width)} if is_grouped else {}
 
 
 def _is_depthwise(layer: Any) -> bool:
