@@ -111,7 +111,10 @@ class Encoder(nn.Module):
     def __init__(self, layers: int = 2, batch_first: bool = True) -> None:
         super().__init__()
         layer = nn.TransformerEncoderLayer(16, 4, 32, dropout=0.0, batch_first=batch_first)
-        self.into, self.encoder = nn.Linear(24, 16), nn.TransformerEncoder(layer, layers)
+        self.into, self.encoder = (
+            nn.Linear(24, 16),
+            nn.TransformerEncoder(layer, layers, enable_nested_tensor=batch_first),
+        )
         self.head = nn.Linear(16, 4)
         self.axis = 1 if batch_first else 0
 

@@ -232,5 +232,19 @@ def test_torchvisions_nets_shrink_and_go_through_a_file(name):
     }.get(name, ["fc"])
     inputs = torch.randn(2, 3, pixels, pixels)
     assert made.call(work, inputs).shape == (2, 1000)
-    if name in ("resnet18", "vit_b_16"):
+    if name == "resnet18":
         assert_goes_through_a_file(made, work, step, inputs=inputs)
+
+
+def test_a_vision_transformer_keeps_its_stream_and_goes_through_a_file():
+    from torchvision.models import VisionTransformer
+
+    torch.manual_seed(0)
+    model = VisionTransformer(8, 4, num_layers=2, num_heads=4, hidden_dim=16, mlp_dim=24, num_classes=4)
+    model.heads.head.weight.data.normal_()
+    work, step = Workload(model.eval(), input_shape=(3, 8, 8)), PruneChannels(0.5)
+    made = run(work, step)
+    block = made.model.encoder.layers.encoder_layer_1
+    assert (block.self_attention.num_heads, block.mlp[0].out_features) == (2, 12)
+    assert made.model.class_token.shape == (1, 1, 16) and made.model.hidden_dim == 16
+    assert_goes_through_a_file(made, work, step)
