@@ -52,10 +52,9 @@ def kmeans(histogram: Histogram, bits: int) -> Tensor:
     """
     is_quick = bits <= _EXACT_BITS or histogram.total <= _FEW
     found = cluster(histogram, 2**bits, "exact" if is_quick else "density").values
-    if not len(found):
-        return torch.zeros(1)
-    at_zero = int(np.argmin(np.abs(found)))
-    values = found.copy()
+    # a level is left where there are fewer different weights than levels, or none
+    values = np.sort(np.append(found, 0.0)) if len(found) < 2**bits else found.copy()
+    at_zero = int(np.argmin(np.abs(values)))
     values[at_zero] = 0.0
     middles = histogram.low + histogram.width * (np.arange(BINS) + 0.5)
     for _ in range(_ROUNDS):
