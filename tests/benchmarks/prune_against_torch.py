@@ -50,7 +50,7 @@ def by_torch(work: Workload, sparsity: float, seed: int) -> tuple[Candidate, dic
     optimizer = torch.optim.Adam(net.parameters(), RATE)
     data = work.split("train")
     batches = math.ceil((data.n or 0) / 128)
-    best = (validation_accuracy(work, net), copy.deepcopy(net))
+    best = judged(work, net)
     for epoch in range(EPOCHS):
         for index, (inputs, targets) in enumerate(data.shuffled(seed * 10_007 + epoch)):
             for group in optimizer.param_groups:
@@ -61,12 +61,14 @@ def by_torch(work: Workload, sparsity: float, seed: int) -> tuple[Candidate, dic
             work.loss(work.call(net, inputs), targets).backward()
             optimizer.step()
         net.eval()
-        best = max(best, (validation_accuracy(work, net), copy.deepcopy(net)), key=lambda each: each[0])
-    return Candidate.of(best[1]), masks
+        best = max(best, judged(work, net), key=lambda each: each[0])
+    return best[1], masks
 
 
-def validation_accuracy(work: Workload, net: nn.Module) -> float:
-    return finish(evaluating(work, Candidate.of(net), split="validation")).accuracy.value
+def judged(work: Workload, net: nn.Module) -> tuple[float, Candidate]:
+    """A net as it is now, and how it does on the validation data."""
+    candidate = Candidate.of(net)
+    return finish(evaluating(work, candidate, split="validation")).accuracy.value, candidate
 
 
 def by_us(work: Workload, recipe: str, seed: int) -> tuple[Candidate, dict[str, Tensor]]:

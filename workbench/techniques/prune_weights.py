@@ -65,7 +65,7 @@ class PruneWeights(
         True, "gradual schedules: a weight that has gone may come back until the end", advanced=True
     )
     ends: float = option(
-        0.75, "gradual schedules: the share of the training to prune in", above=0, high=1, advanced=True
+        0.5, "gradual schedules: the share of the training to prune in", above=0, high=1, advanced=True
     )
     prunings: int = option(50, "gradual schedules: prunings on the way", low=1, high=10_000, advanced=True)
     rounds: int = option(
