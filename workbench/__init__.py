@@ -23,6 +23,7 @@ _WHERE = {
     "Workbench": "workbench.panels",
     "WorkbenchError": "workbench.errors",
     "Workload": "workbench.workload",
+    "calibrations": "workbench.exploration.quantization_spread",
     "compress": "workbench.run",
     "export": "workbench.storage",
     "load": "workbench.storage",

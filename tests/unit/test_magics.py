@@ -328,3 +328,11 @@ def test_loading_twice_completes_once(notebook):
     notebook.succeed("%reload_ext workbench")
     ids = [getattr(each, "matcher_identifier", "") for each in notebook.shell.Completer.custom_matchers]
     assert ids.count("workbench.compress") == 1
+
+
+def test_mixed_writes_bits_for_each_layer_as_a_recipe(notebook):
+    text = notebook.succeed(f'%compress mixed net --max-size "1 KB" {DATA} --into bits')
+    assert str(notebook.variables["bits"].step) in text and "Chosen on the validation data" in text
+    assert notebook.variables["bits"].stored <= 1000
+    assert "needs a target: max_size='30 KB'" in notebook.fail("%compress mixed net")
+    assert "--max-drop must be a share like 0.005" in notebook.fail("%compress mixed net --max-drop little")

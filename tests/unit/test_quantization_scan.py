@@ -161,3 +161,21 @@ def test_what_trains_is_refused_in_words():
         rounding_errors(workload(net()), "Quantize(4) | FineTune(1)")
     with pytest.raises(RecipeError, match="samples must be a whole number above 0, got 0"):
         rounding_errors(workload(net()), "Quantize(4)", samples=0)
+
+
+def test_calibration_repeated_over_seeds_has_a_spread():
+    work = workload()
+    few = wb.calibrations(work, "Quantize(8, activations=8, samples=8)", seeds=(0, 1, 2))
+    assert len(few.accuracies) == 3 and few.seeds == (0, 1, 2) and 0 <= few.spread <= 1
+    assert [each.place for each in few.places] == ["0/input", "2/input"]
+    assert few.widest.high_spread > 0, "eight samples differ from draw to draw"
+    every = wb.calibrations(work, "Quantize(8, activations=8, samples=96)", seeds=(0, 1))
+    assert all(each.high_spread == 0 for each in every.places), "all training samples are the same ones"
+    assert "calibrated 3 times" in few.summary and "place" in repr(few)
+
+
+def test_what_calibrates_nothing_is_refused_in_words():
+    with pytest.raises(RecipeError, match="calibrates nothing; give it activations=8"):
+        wb.calibrations(workload(), "Quantize(8)")
+    with pytest.raises(RecipeError, match="calibrates nothing"):
+        wb.calibrations(workload(), "Quantize(8, activations=8, scheme='dynamic')")

@@ -70,10 +70,10 @@ def chart() -> alt.LayerChart:
         alt.Tooltip("code:Q", title="number"),
         alt.Tooltip("uses:N", title="weights that take it"),
     ]
-    stems = values.mark_rule(color=theme.BLUE, strokeWidth=2).encode(
+    stems = values.mark_rule(color=theme.ink("accent"), strokeWidth=2).encode(
         x=x, y=y, y2=alt.datum(0), tooltip=tooltip
     )
-    heads = values.mark_point(color=theme.BLUE, shape="diamond", filled=True, size=38, opacity=1).encode(
+    heads = values.mark_point(color=theme.ink("accent"), shape="diamond", filled=True, size=38, opacity=1).encode(
         x=x, y=y, tooltip=tooltip
     )
     told = named.transform_filter("datum.kind === 'title'")

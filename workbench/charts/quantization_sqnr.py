@@ -62,7 +62,7 @@ def chart() -> alt.LayerChart:
     legend = alt.Legend(orient="top", direction="horizontal", title=None, symbolOpacity=1, labelLimit=220)
     kinds = list(KINDS.values())
     shape = alt.Shape("figure:N", scale=alt.Scale(domain=kinds, range=list(_SHAPES)), legend=legend)
-    colors = [theme.BLUE, theme.SKY, theme.VERMILLION]
+    colors = [theme.ink("accent"), theme.ORANGE, theme.VERMILLION]
     color = alt.Color("figure:N", scale=alt.Scale(domain=kinds, range=colors), legend=legend)
     tooltip = [
         alt.Tooltip("name:N", title="layer"),

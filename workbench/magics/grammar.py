@@ -60,6 +60,8 @@ _FLAGS = (
     Flag("--layers", "NAMES", "text", "the layers to scan, separated by commas; all where none is named"),
     Flag("--leave", "NAME", "leave", "all-others: compress one layer at a time; one-out: all layers but one"),
     Flag("--samples", "N", "number", "how many validation samples a scan judges by, at most; 500"),
+    Flag("--max-size", "BYTES", "text", 'the file at most: 30_000, or "30 KB"'),
+    Flag("--max-drop", "SHARE", "text", "accuracy that may be lost: 0.005 is half a point"),
     Flag("--runtimes", "NAMES", "runtimes", "where to time it, separated by commas"),
 )
 FLAGS: Mapping[str, Flag] = {each.name: each for each in _FLAGS}

@@ -236,10 +236,12 @@ def calibration_spread(
         for name, rounding in found.roundings(layers).items():
             ranges.setdefault(name, []).append(rounding.range)
             bits[name] = rounding.bits
-    return [_spread(name, torch.tensor(each), bits[name]) for name, each in ranges.items()]
+    return [spread_of(name, each, bits[name]) for name, each in ranges.items()]
 
 
-def _spread(name: str, ranges: Tensor, bits: int) -> Spread:
+def spread_of(name: str, found: Sequence[tuple[float, float]], bits: int) -> Spread:
+    """How far the ranges that were found at one place lie apart."""
+    ranges = torch.tensor(found)
     low, high = (float(each) for each in ranges.mean(0))
     spreads = ranges.std(0) if len(ranges) > 1 else torch.zeros(2)
     step = (high - low) / (2**bits - 1)

@@ -14,6 +14,7 @@ _ORDER = (
     "measure",
     "compare",
     "sensitivity",
+    "mixed",
     "save",
     "load",
     "export",
