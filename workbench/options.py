@@ -82,7 +82,7 @@ class Option:
     @property
     def range(self) -> str:
         """The allowed values in words: `0 to 1`, `2 to 16`, `channel, tensor`."""
-        if self.choices is not None:
+        if self.choices is not None and self.kind != "layers":
             return listed(str(choice) for choice in self.choices)
         if self.low is not None and self.high is not None:
             return f"{_number(self.low)} to {_number(self.high)}"
