@@ -3,10 +3,10 @@
     python tests/benchmarks/int8_runtimes.py [resnet18 | mobilenet_v2] [--rounds 40] [--executorch]
 
 One thread, all in turns within one run: PyTorch eager float32, ONNX Runtime float32, ours and
-`quantize_static` on ONNX Runtime; where they are installed, OpenVINO float32, ours and NNCF's on OpenVINO, and
-torchao's int8 in eager PyTorch; with --executorch the .pte of ours. Weights are random, with batch norms that
-know their data: no pretrained ones can be had offline, and time does not depend on them. Outputs of such nets
-are nearly chaotic: ties that fall the other way grow from layer to layer, which trained nets damp.
+`quantize_static` on ONNX Runtime; where they are installed, OpenVINO float32, ours and NNCF's on OpenVINO,
+and torchao's int8 in eager PyTorch; with --executorch the .pte of ours. Weights are random, with batch norms
+that know their data: no pretrained ones can be had offline, and time does not depend on them. Outputs of such
+nets are nearly chaotic: ties that fall the other way grow from layer to layer, which trained nets damp.
 """
 
 from __future__ import annotations

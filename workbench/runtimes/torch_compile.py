@@ -21,8 +21,8 @@ _compiling = threading.Lock()  # its settings are those of the whole process
 
 
 class TorchCompile(Runtime):
-    """torch.compile on the CPU, in float32. Its artefact is the model's plain safetensors file: what is compiled
-    stays in this process."""
+    """torch.compile on the CPU, in float32. Its artefact is the model's plain safetensors file, since what is
+    compiled stays in this process. Not among the runtimes that are measured unasked: compiling is slow."""
 
     name: ClassVar[str] = "torch-compile"
     title: ClassVar[str] = "torch.compile"
