@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from packing import held, round_trip
+from packing import held, mutated, resigned, round_trip
 from torch import Tensor
 
 from workbench.algorithms.quantization.weights_layout import Layout
@@ -18,8 +19,10 @@ from workbench.algorithms.quantization.weights_signs import three_values
 from workbench.candidate import Candidate
 from workbench.constraints import Constraint, Grid, Levels, Mask, Precision
 from workbench.errors import StorageError
+from workbench.fields import Fields
 from workbench.storage import estimate_bytes, pack, unpack
-from workbench.storage.content import LEVELS
+from workbench.storage import scales as scale_parts
+from workbench.storage.content import LEVELS, Content, Reading
 from workbench.tensors import plain, same_bits
 
 Make = Callable[[Tensor, Layout], Constraint]
@@ -145,3 +148,39 @@ def test_what_does_not_fit_is_refused():
         wrong = type(candidate.constraints)({"weight": (Grid(4, scale, group=group, axis=axis),)})
         with pytest.raises((StorageError, RuntimeError)):
             pack(type(candidate)(candidate.model, wrong), original=candidate.model)
+
+
+LIES = {
+    "a longer group": ({"group": 4000}, "scales"),
+    "a shorter group": ({"group": 3}, "scales"),
+    "another axis": ({"axis": 1}, "scales"),
+    "an axis there is not": ({"axis": 7}, "scales"),
+    "a shape of a petabyte": ({"shape": [1 << 30, 1 << 20]}, "scales"),
+    "zero points that are not there": ({"zero": True}, "take"),
+    "one bit without a zero point": ({"bits": 1}, "from 2 to 16"),
+}
+
+
+@pytest.mark.parametrize("what", LIES)
+def test_a_lie_about_scales_is_named(what: str):
+    changes, words = LIES[what]
+    values = values_of((6, 8))
+    layout = Layout.of("group", 4, values, 0)
+    candidate = held(values, Range.of(values, layout, "max", 100, True).grid(4))
+    content = Content(candidate.model.weight.detach(), candidate.constraints["weight"])
+    part = scale_parts.write_grid(candidate.constraints["weight"][0], content)
+    fields = Fields({**part.record[1], **changes}, "a grid")
+    with pytest.raises(StorageError, match=words):
+        scale_parts.read_grid(fields, memoryview(part.data), Reading((6, 8), torch.float32, None, (), False))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_files_are_refused_or_read_never_worse(kind: str):
+    dice, values = random.Random(0), values_of((6, 8))
+    candidate = held(values, KINDS[kind](values, Layout.of("group", 4, values, 0)))
+    data = pack(candidate, original=candidate.model, level="packed")
+    for _ in range(40):
+        try:
+            unpack(resigned(mutated(data, dice)), candidate.model)
+        except StorageError as error:
+            assert "\n" not in str(error)
