@@ -11,6 +11,7 @@ from workbench.measurement.accuracy import Evaluation, evaluating
 from workbench.measurement.agreement import agreeing
 from workbench.measurement.baselines import Known, evaluating_baseline, known
 from workbench.measurement.compute import call_of, count_macs, nonzero, parameters
+from workbench.measurement.energy import Energy, estimated, measured
 from workbench.measurement.latency import SECONDS, summary, timing
 from workbench.measurement.memory import peak_memory
 from workbench.measurement.pairing import Paired, paired
@@ -94,6 +95,7 @@ class _Run:
         self._bits = _narrowest(candidate)
         self._is_rounded = self._bits is not None or bool(candidate.activations)
         self._split = "validation"
+        self._energy: tuple[Energy | None, Energy | None] = (None, None)
 
     def announce(self, done: float, message: str) -> Steps[None]:
         """Say what comes next; a stop that comes now is remembered."""
@@ -160,6 +162,8 @@ class _Run:
             agreement = yield from self._part(compared, runtime.title, start, 0.1 * share)
         steps = timing(model, None if self.is_baseline else baseline, threads=threads, seconds=seconds)
         rounds = yield from self._part(steps, runtime.title, start, share)
+        if self._energy == (None, None) and not self.is_stopped:  # on the first runtime that is timed
+            self._energy = measured(model.run), measured(baseline.run)
         if rounds is not None:
             self._latency[runtime.name] = summary(
                 rounds,
@@ -197,6 +201,7 @@ class _Run:
             baseline=None if self.is_baseline else self._before(),
             weight_bits=self._bits,
             nonzero_macs=counted.nonzero(model) if counted else None,
+            energy=self._energy[0] or estimated(self.candidate, counted),
             is_stopped=self.is_stopped,
         )
 
@@ -212,6 +217,8 @@ class _Run:
 
     def _before(self) -> Baseline:
         """The baseline's figures; an accuracy that was stopped half-way is none to compare with."""
+        from workbench.candidate import Candidate
+
         found, evaluation = self._known, self._baseline
         is_whole = evaluation is not None and not evaluation.is_partial
         return Baseline(
@@ -221,6 +228,7 @@ class _Run:
             nonzero=found.nonzero,
             macs=found.macs.total if found.macs else None,
             peak_memory=found.peak_memory,
+            energy=self._energy[1] or estimated(Candidate(found.model), found.macs),
         )
 
     def _part(

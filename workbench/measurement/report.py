@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from workbench.measurement import rendering
 from workbench.measurement.accuracy import Accuracy
 from workbench.measurement.agreement import Agreement
+from workbench.measurement.energy import Energy
 from workbench.measurement.pairing import Paired
 from workbench.measurement.rows import rows
 from workbench.measurement.size import Size
@@ -64,6 +65,7 @@ class Baseline:
     nonzero: int
     macs: int | None
     peak_memory: int | None
+    energy: Energy | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Report:
         baseline: what the deltas are taken from; None for the baseline itself.
         weight_bits: of the narrowest grid; None where no weight lies on one.
         nonzero_macs: multiplications left if those with a zero weight were skipped.
+        energy: of one inference, from the processor's counters or, where none can be read, an estimate.
     """
 
     name: str
@@ -99,6 +102,7 @@ class Report:
     baseline: Baseline | None = None
     weight_bits: int | None = None
     nonzero_macs: int | None = None
+    energy: Energy | None = None
     is_stopped: bool = False
 
     @property
@@ -141,11 +145,13 @@ class Report:
         plain["accuracy"] = _made(Accuracy, data.get("accuracy"))
         plain["size"], plain["baseline_size"] = _made(Size, data["size"]), _made(Size, data["baseline_size"])
         plain["latency"] = {name: _latency(each) for name, each in data.get("latency", {}).items()}
+        plain["energy"] = _made(Energy, data.get("energy"))
         plain["paired"] = _made(Paired, data.get("paired"))
         plain["notes"] = tuple(data.get("notes", ()))
         if before := data.get("baseline"):
             accuracy = _made(Accuracy, before.get("accuracy"))
-            plain["baseline"] = _made(Baseline, {**before, "accuracy": accuracy})
+            energy = _made(Energy, before.get("energy"))
+            plain["baseline"] = _made(Baseline, {**before, "accuracy": accuracy, "energy": energy})
         return _made(cls, plain)
 
 

@@ -41,6 +41,26 @@ def rows(report: Report) -> Iterator[Row]:
     if report.peak_memory is not None:
         before = report.baseline.peak_memory if report.baseline else None
         yield _bytes("peak memory", "measured", report.peak_memory, before)
+    yield from _energy_rows(report)
+
+
+def _energy_rows(report: Report) -> Iterator[Row]:
+    energy, before = report.energy, report.baseline.energy if report.baseline else None
+    if energy is None:
+        return
+    is_estimate = energy.kind == "estimated"
+    is_comparable = before is not None and before.kind == energy.kind
+    old = before.joules if before is not None and is_comparable else None
+    yield Row(
+        f"energy, {energy.kind}",
+        "claimed" if is_estimate else "measured",
+        energy.joules,
+        baseline=old,
+        unit="J",
+        text=f"{'≈ ' if is_estimate else ''}{units.joules(energy.joules)}",
+        before=units.joules(old) if old is not None else "",
+        change=units.smaller(energy.joules, old) if old is not None else "",
+    )
 
 
 def _accuracy_rows(report: Report) -> Iterator[Row]:

@@ -68,6 +68,16 @@ def signed(number: float | None, digits: int = 1) -> str:
     return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
+def joules(number: float | None) -> str:
+    """An energy: `1.30 mJ`, `18 µJ`, `4.2 nJ`."""
+    if not _is_known(number):
+        return UNKNOWN
+    for factor, unit in ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ")):
+        if number >= 0.9995 * factor:
+            return f"{_three_digits(number / factor)} {unit}"
+    return f"{_three_digits(1e9 * number)} nJ"
+
+
 def milliseconds(number: float | None) -> str:
     """A time given in milliseconds: `0.21 ms`, `18 µs`, `1.30 s`."""
     if not _is_known(number):
