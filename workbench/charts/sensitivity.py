@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from workbench.exploration.records import Effect, Sensitivity
 
-HINT = "Press Scan: each layer is compressed alone, and the one that hurts shows"
+HINT = "Press Scan layers: each layer is compressed alone, and the one that hurts shows"
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 _ROW = 30  # pixels a layer takes
 _SPREAD = 21  # of them for its strengths, one below the other

@@ -52,7 +52,7 @@ class Plan:
         Raises:
             RecipeError, OptionError, WorkloadError: one line that says what to write instead.
         """
-        step = _step(technique)
+        step = one(technique)
         if leave not in LEAVE:
             raise RecipeError(f"leave must be {listed(map(repr, LEAVE))}, got {shown(leave)}")
         option = varied(step)
@@ -103,7 +103,7 @@ def derived(option: Option) -> tuple[Any, ...]:
     return tuple(dict.fromkeys(round(each) for each in found)) if option.kind == "int" else tuple(found)
 
 
-def _step(technique: Technique | type[Technique] | Recipe | str) -> Technique:
+def one(technique: Technique | type[Technique] | Recipe | str) -> Technique:
     """The technique meant, which must not train: a scan compares models as they are."""
     if isinstance(technique, type) and issubclass(technique, Technique):
         technique = technique()

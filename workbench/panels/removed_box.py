@@ -61,12 +61,16 @@ class RemovedBox:
         from workbench.layers import weights
 
         assert self._candidate is not None
-        options = [(_title(each), each.name) for each in weights(self._candidate.model)]
+        found = list(weights(self._candidate.model))
+        options = [(_title(each), each.name) for each in found]
         if list(self._layer.options) != options:
             before = self._layer.value
             self._layer.options = options
             names = [name for _, name in options]
-            self._layer.value = before if before in names else next(iter(names), None)
+            if before in names:
+                self._layer.value = before
+            elif found:  # the layer with the most weights
+                self._layer.value = max(found, key=lambda each: each.parameter.numel()).name
 
     def _draw(self) -> None:
         from workbench.layers import weights

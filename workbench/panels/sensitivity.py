@@ -34,6 +34,8 @@ class Sensitivity(ipywidgets.VBox):
         names: what bare names in it stand for; the notebook's variables where not given.
     """
 
+    _is_closed = True  # until there is something to close
+
     def __init__(
         self,
         work: Workload,
@@ -43,13 +45,13 @@ class Sensitivity(ipywidgets.VBox):
     ) -> None:
         from workbench.exploration.plan import one
 
-        self._is_closed = False
         self.session = Session(work, Recipe((one(technique),)), names=names)
         self.box = SensitivityBox(self.session)
         style = ipywidgets.HTML(f"<style>{_STYLE.read_text(encoding='utf-8')}</style>")
         style.layout.display = "none"
         super().__init__([style, self.box.widget])
         self.add_class("wb-workbench")
+        self._is_closed = False
         open_panels.opened(self)
 
     @property

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from workbench.job import Job
 
 _CHART = "sensitivity"
-_HEAD = ("strength", "accuracy or loss", "change", "output error", "saves, claimed")
+_HEAD = ("strength", "judged", "change", "output error", "saves, claimed")
 _LEAVE = (("one layer at a time", ALONE), ("all layers but one", ONE_OUT))
 
 
@@ -49,9 +49,11 @@ class SensitivityBox:
         self._technique = _choice("scan", names, "What each layer is compressed with")
         self._technique.value = self._first(names)
         self._leave = _choice("", _LEAVE, "One layer at a time, or all of them but one")
-        self._scan = _button("Scan", "search", "Compress each layer alone at a few strengths, and judge")
+        self._scan = _button(
+            "Scan layers", "search", "Compress each layer alone at a few strengths, and judge"
+        )
         self._scan.on_click(lambda _: self.start())
-        self._stop = _button("Stop", "stop", "End the scan and keep what was scanned")
+        self._stop = _button("Stop scan", "stop", "End the scan and keep what was scanned")
         self._stop.on_click(lambda _: self.stop())
         self._bar = ipywidgets.FloatProgress(min=0, max=1)
         self._left = ipywidgets.HTML()
