@@ -222,9 +222,7 @@ def test_soft_targets_need_classes_and_outputs_do_not():
     inputs = torch.randn(40, 3)
     data = inputs, inputs.sum(1, keepdim=True)
     work = Workload(nn.Sequential(nn.Linear(3, 6), nn.ReLU(), nn.Linear(6, 1)), data, data, data)
-    with pytest.raises(
-        WorkloadError, match=r"soft_targets needs a model that gives scores .* loss='outputs'"
-    ):
+    with pytest.raises(WorkloadError, match=r"soft_targets needs .* scores .* loss='outputs'"):
         run(work, "Distill(epochs=1)")
     _, records = run(work, "Distill('half-width', loss='outputs', epochs=2)")
     assert "validation_loss" in records[-1]
