@@ -89,7 +89,8 @@ def rounded(options: Options, candidate: Candidate, context: Context, kept: Prep
         if not kept.means:
             kept.means.update((yield from input_means(candidate, context.work)))
         made = corrected(start, made, found, kept.means)
-    return made.noting(*left_alone(start.model, found), *short_rows(options, found), *notes)
+    alone = left_alone(start.model, found) if context.only is None else ()  # a scan knows what it left out
+    return made.noting(*alone, *short_rows(options, found), *notes)
 
 
 def _range(options: Options, candidate: Candidate, each: Weight) -> Range:

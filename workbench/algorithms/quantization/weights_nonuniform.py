@@ -75,7 +75,8 @@ def rounded(options: Options, candidate: Candidate, context: Context, kept: Prep
         yield Progress(index, len(found), f"{options.bits} bits, {each.layer}")
     yield Progress(1, 1, f"{options.bits} bits")
     made = candidate.constrained(grids)
-    return made.noting(*left_alone(candidate.model, found), *short_rows(options, found))
+    alone = left_alone(candidate.model, found) if context.only is None else ()
+    return made.noting(*alone, *short_rows(options, found))
 
 
 def _prepare(options: Options, candidate: Candidate, each: Weight, kept: Prepared) -> None:
