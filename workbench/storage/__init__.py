@@ -63,7 +63,7 @@ def export(version: Version, path: str | Path, example: Any = None) -> int:
     (ONNX: QuantizeLinear and DequantizeLinear with the version's own codes and scales).
 
     Args:
-        path: the suffix decides: `.onnx`.
+        path: the suffix decides: `.onnx`, or `.pte` for ExecuTorch, which takes the example's shape only.
         example: the inputs of one sample; the workload's own where it is not given.
 
     Raises:
@@ -92,7 +92,18 @@ def _to_onnx(version: Version, example: Any, path: Path) -> int:
     return export_onnx(candidate.model, example, path, call=call, candidate=candidate)
 
 
-_EXPORTERS = {".onnx": _to_onnx}
+def _to_pte(version: Version, example: Any, path: Path) -> int:
+    from workbench.measurement.compute import plain_call
+    from workbench.runtimes import find
+    from workbench.runtimes.lowering.pte import program
+
+    find("executorch").check()
+    candidate, call = version.candidate, version.work.forward if version.work is not None else None
+    found = program(candidate.model, example, call=call or plain_call, candidate=candidate)
+    return files.write(path, found.data)
+
+
+_EXPORTERS = {".onnx": _to_onnx, ".pte": _to_pte}
 
 __all__ = [
     "Header",
