@@ -1,11 +1,10 @@
 """How many weights LeNet-300-100 and LeNet-5 can lose on the full MNIST: Han et al. 2015 retold, three seeds.
 
-    WORKBENCH_DATA=FOLDER python tests/benchmarks/prune_lenet.py [--net lenet-5] [--seeds 0 1 2]
+    WORKBENCH_DATA=FOLDER python tests/benchmarks/prune_lenet.py [--net lenet-5] [--times 12] [--seeds 0 1 2]
 
-For each net and seed, recipes from many zeros to fewer; the first one is taken whose loss on the validation
-data is not seen (exact McNemar test, 5 %). Only then the test set is looked at, once. What is asked: at least
+Recipes were settled on validation errors; the test set is looked at once, at the end. What is asked: at least
 12 times fewer parameters (biases counted) at no more than 0.1 points of test error above the baseline's; the
-aim is 20 times. Han et al. report 12 times for both, 1.64 % to 1.59 % and 0.80 % to 0.77 %.
+aim is 20 times (`--times`). Han et al. report 12 times for both nets, 1.64 % to 1.59 % and 0.80 % to 0.77 %.
 
 Training reads MNIST with every batch moved by up to one pixel, which the baselines' training did not.
 """
@@ -30,13 +29,19 @@ from workbench.technique import Context, prepared
 from workbench.workload import Workload
 
 ALLOWED = 0.1  # points of test error above the baseline
-ASKED, AIM = 12, 20  # times fewer parameters
+ASKED = 12  # times fewer parameters
 
-TRAINED = {
-    "lenet-300-100": "FineTune(epochs=16, learning_rate=0.1, optimizer='sgd')",
-    "lenet-5": "FineTune(epochs=4)",
+RECIPES = {
+    "lenet-300-100": {
+        20: "PruneWeights(0.9) | FineTune(epochs=4, learning_rate=0.1, optimizer='sgd') | "
+        "PruneWeights(0.953) | FineTune(epochs=8, learning_rate=0.1, optimizer='sgd')",
+        12: "PruneWeights(0.921, schedule='cubic') | FineTune(epochs=10, learning_rate=0.1, optimizer='sgd')",
+    },
+    "lenet-5": {
+        20: "PruneWeights(0.953, schedule='cubic') | FineTune(epochs=4)",
+        12: "PruneWeights(0.92, schedule='cubic') | FineTune(epochs=4)",
+    },
 }
-SPARSITIES = {"lenet-300-100": (0.955, 0.93), "lenet-5": (0.96, 0.93)}
 
 
 @dataclass(frozen=True)
@@ -45,14 +50,6 @@ class Reached:
 
     fewer: float
     points: float
-
-
-def recipes(net: str) -> list[Recipe]:
-    """From many zeros to fewer."""
-    return [
-        Recipe.parse(f"PruneWeights({share}, schedule='cubic', ends=0.5) | {TRAINED[net]}")
-        for share in SPARSITIES[net]
-    ]
 
 
 def made(work: Workload, recipe: Recipe, seed: int) -> Candidate:
@@ -68,45 +65,43 @@ def error(found: Evaluation) -> float:
     return 100 * (1 - found.accuracy.value)
 
 
-def run(net: str, seed: int) -> Reached:
-    """Choose on validation data, then look at the test set."""
-    work = workload(net, seed)
-    before = finish(evaluating(work, work.candidate(), split="validation"))
-    print(f"\n{net}, seed {seed}: validation error {error(before):.2f} %", flush=True)
-    candidate = work.candidate()
-    for recipe in recipes(net):
-        started = time.perf_counter()
-        candidate = made(work, recipe, seed)
-        after = finish(evaluating(work, candidate, split="validation"))
+def run(net: str, times: int, seed: int) -> Reached:
+    """Train, look at the validation data, and once at the test set."""
+    work, recipe = workload(net, seed), Recipe.parse(RECIPES[net][times])
+    started = time.perf_counter()
+    candidate = made(work, recipe, seed)
+    seconds = time.perf_counter() - started
+    fewer = parameters(candidate.model) / nonzero(candidate.model)
+    print(f"{net}, seed {seed}: {fewer:.1f} times fewer parameters, {seconds:.0f} s")
+    points = {}
+    for split in ("validation", "test"):
+        before, after = (
+            finish(evaluating(work, each, split=split)) for each in (work.candidate(), candidate)
+        )
         pair = paired(before, after)
+        points[split] = error(after) - error(before)
         print(
-            f"  {recipe}: validation error {error(after):.2f} %, p = {pair.p_value:.2g}, "
-            f"{time.perf_counter() - started:.0f} s",
+            f"  {split:10} error {error(before):.2f} % before, {error(after):.2f} % after: "
+            f"{points[split]:+.2f} points, p = {pair.p_value:.2g}",
             flush=True,
         )
-        if not (pair.is_seen and pair.difference < 0):
-            break
-    fewer = parameters(candidate.model) / nonzero(candidate.model)
-    first, last = (
-        error(finish(evaluating(work, each, split="test"))) for each in (work.candidate(), candidate)
-    )
-    print(f"  {fewer:.1f} times fewer; test error {first:.2f} % before, {last:.2f} % after", flush=True)
-    return Reached(fewer, last - first)
+    return Reached(fewer, points["test"])
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--net", choices=TRAINED, action="append")
+    parser.add_argument("--net", choices=RECIPES, action="append")
+    parser.add_argument("--times", choices=(12, 20), type=int, default=20)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     is_reached = True
-    for net in chosen.net or TRAINED:
-        found = [run(net, seed) for seed in chosen.seeds]
+    for net in chosen.net or RECIPES:
+        found = [run(net, chosen.times, seed) for seed in chosen.seeds]
         fewest, worst = min(each.fewer for each in found), max(each.points for each in found)
         print(
-            f"\n{net}: {fewest:.1f} times fewer or more, test error at most {worst:+.2f} points "
-            f"from the baseline (asked: {ASKED}, {ALLOWED:+.1f}; aim: {AIM})"
+            f"{net}: {fewest:.1f} times fewer or more, test error at most {worst:+.2f} points from the "
+            f"baseline (asked: {ASKED} times at {ALLOWED:+.1f})\n"
         )
         is_reached &= fewest >= ASKED and round(worst, 2) <= ALLOWED
     print("reached" if is_reached else "not reached")
