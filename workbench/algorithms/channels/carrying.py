@@ -105,7 +105,7 @@ def _cut(constraint: Constraint, shape: torch.Size, kept: Kept) -> Constraint | 
                 return None
             along = {axis: index for axis, index in kept.by_axis.items() if value.shape[axis] == shape[axis]}
             changes[field.name] = Kept(along).of(value)
-        elif field.name not in constraint.learned():  # a codebook's values stay, for all who share them
+        elif field.name != "levels" and field.name not in constraint.learned():  # lists of values stay whole
             return None
     return dataclasses.replace(constraint, **changes) if changes else constraint
 
