@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 from workbench.job import Progress
 from workbench.options import option
-from workbench.technique import Context, Technique
+from workbench.technique import Context, Technique, prepared
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from workbench.algorithms.channels.choosing import Rule
+    from workbench.algorithms.channels.picture import Remains
     from workbench.algorithms.channels.records import Group
     from workbench.candidate import Candidate
+    from workbench.workload import Workload
 
 Prepared = tuple["tuple[Group, ...]", "dict[str, Tensor]"]
 _STRENGTHS = (0.25, 0.5, 0.75)
@@ -92,24 +94,18 @@ class PruneChannels(
         """The candidate without the channels; its notes say how many went, and what could not."""
         from workbench.algorithms.batch_norm import re_estimating
         from workbench.algorithms.channels import notes
-        from workbench.algorithms.channels.criteria import scores
-        from workbench.algorithms.channels.removing import chosen, without
+        from workbench.algorithms.channels.removing import without
 
-        found, worth = prepared
-        if self.criterion == "random":
-            worth = scores(found, candidate.model, "random", context.work, self.samples, context.seed)
-        groups = self._allowed(found, candidate, context)
-        free = [each for each in groups if not each.locked and each.units > 1 and each.name in worth]
-        yield Progress(0, 1, "choosing channels")
-        if not free:
+        groups, worth, units = self._chosen(candidate, context, prepared)
+        yield Progress(0, 1, "removing channels")
+        if not units:
             return candidate.noting(notes.why_nothing(groups, context.only))
-        units = chosen(candidate, context.work, free, worth, self.rule(), self.by)
         if not any(map(len, units.values())):
             return candidate.noting(
                 f"nothing was removed: {self.ratio:.0%} is less than one of the channels of any layer"
             )
-        smaller = without(candidate, context.work, free, units)
-        smaller = smaller.noting(notes.removed(free, units))
+        free = [each for each in groups if each.name in units]
+        smaller = without(candidate, context.work, free, units).noting(notes.removed(free, units))
         if beside := notes.with_them(free, units, context.only):
             smaller = smaller.noting(beside)
         if unknown := [each.name for each in groups if not each.locked and each.name not in worth]:
@@ -119,11 +115,37 @@ class PruneChannels(
             smaller = yield from re_estimating(smaller, context.work, samples)
         return smaller
 
+    def remains(self, work: Workload, candidate: Candidate | None = None, seed: int = 0) -> list[Remains]:
+        """What this step would leave of each layer, as records, without making the model.
+
+        Raises:
+            RecipeError: the model cannot be traced.
+        """
+        from workbench.algorithms.channels.picture import remains
+
+        candidate, context = candidate or work.candidate(), Context(work, seed=seed)
+        return remains(*self._chosen(candidate, context, prepared(self, candidate, context)))
+
     def rule(self) -> Rule:
         """How channels are chosen, as `algorithms.channels.choosing` takes it."""
         from workbench.algorithms.channels.choosing import Rule
 
         return Rule(self.ratio, self.scope, self.multiple, self.least)
+
+    def _chosen(
+        self, candidate: Candidate, context: Context, prepared: Prepared
+    ) -> tuple[list[Group], dict[str, Tensor], dict[str, Tensor]]:
+        """The groups this step may touch, what their channels are worth, and those that go, by group."""
+        from workbench.algorithms.channels.criteria import scores
+        from workbench.algorithms.channels.removing import chosen
+
+        found, worth = prepared
+        if self.criterion == "random":
+            worth = scores(found, candidate.model, "random", context.work, self.samples, context.seed)
+        groups = self._allowed(found, candidate, context)
+        free = [each for each in groups if not each.locked and each.units > 1 and each.name in worth]
+        units = chosen(candidate, context.work, free, worth, self.rule(), self.by) if free else {}
+        return groups, worth, units
 
     def _allowed(self, found: tuple[Group, ...], candidate: Candidate, context: Context) -> list[Group]:
         """The groups that this step may touch; those that are locked stay in the list, for their reasons."""
