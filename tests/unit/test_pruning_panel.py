@@ -163,6 +163,29 @@ def test_closing_ends_a_scan_and_frees_every_widget():
     assert set(ipywidgets.widget._instances) <= before
 
 
+def test_any_studio_takes_the_view():
+    work = workload()
+    studio = wb.panels.Workbench(work, "Quantize(weights=4)", tree=VersionTree(None, work))
+    studio.add(SensitivityBox(studio.session))
+    box = studio._views[-1]
+    assert box._technique.value == "Quantize" and box.technique == wb.Quantize(weights=4)
+    box.start()
+    box.wait()
+    assert len(box.scan) == 4 * len(wb.Quantize.strengths)
+    studio.close()
+
+
+def test_other_data_are_another_question():
+    shown = Panel(workload())
+    shown.start()
+    shown.wait()
+    other = workload(seed=1)
+    shown.session.work = other
+    shown.box.refresh()
+    assert shown.scan is None and drawn(shown.box, "hint")
+    shown.close()
+
+
 def test_the_panel_alone_scans_what_it_is_given(alone):
     alone.start()
     alone.wait()

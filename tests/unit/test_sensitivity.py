@@ -20,11 +20,11 @@ from workbench.exploration.plan import Plan, derived
 from workbench.exploration.records import Effect, Sensitivity
 from workbench.exploration.samples import Error
 from workbench.exploration.sensitivity import scanning
-from workbench.job import Job, Progress, Stopped
+from workbench.job import Job, Progress, Stopped, finish
 from workbench.options import describe, option
 from workbench.recipe import Recipe
 from workbench.technique import Context, Technique, techniques
-from workbench.testing import workload
+from workbench.testing import check_touches_only_what_it_may, workload
 
 CALLS: list[tuple[frozenset[str] | None, float]] = []
 
@@ -332,6 +332,35 @@ def test_every_technique_of_ours_that_does_not_train_can_be_scanned():
             plan = Plan.of(work.model, name, None, None, "all-others")
             scan = wb.sensitivity(work, name, strengths=None if plan.option is None else plan.strengths[-1])
             assert len(scan) == 4, name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ShareWeights(clusters=4, scope='model')",
+        "ShareWeights(clusters=4, scope='group', biases=True)",
+        "Factorize(ratio=0.5, worth=0.0, where='any')",
+        "Factorize(ratio=0.5, by='energy', worth=0.0)",
+        "TieLayers(similarity=-1.0)",
+        "Quantize(weights=4, granularity='tensor')",
+        "Quantize(weights=8, activations=8)",
+        "PruneWeights(sparsity=0.5, scope='layer')",
+        "PruneWeights(sparsity=0.5, criterion='taylor')",
+        "PruneChannels(ratio=0.5, scope='global')",
+    ],
+)
+def test_other_settings_touch_only_what_they_may_too(text):
+    (step,) = Recipe.parse(text)
+    check_touches_only_what_it_may(step)
+
+
+def test_a_version_can_be_scanned_from_where_it_stands():
+    work = workload()
+    start, step = work.candidate(), wb.PruneWeights(sparsity=0.99)
+    pruned = finish(step.apply(start, Context(work), step.prepare(start, Context(work))))
+    scan = wb.sensitivity(work, "Quantize", strengths=4, start=pruned)
+    assert len(scan) == 4 and all(each.saved_bytes < 100 for each in scan)  # few weights are left
+    assert scan.loss != wb.sensitivity(work, "Quantize", strengths=4).loss
 
 
 def test_changed_layers_are_named_by_what_the_first_model_calls_them():

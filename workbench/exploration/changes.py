@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from workbench.layers import weights
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def changed_layers(before: Candidate, after: Candidate) -> frozenset[str]:
-    """The layers of `before` whose parameters, constraints or activations are others in `after`.
+    """The layers of `before` whose parameters, constraints or roundings are others in `after`.
 
     A layer is the path of the module that owns a parameter; what stands in the place of a layer counts as it.
     """
@@ -25,14 +27,20 @@ def changed_layers(before: Candidate, after: Candidate) -> frozenset[str]:
         if _ids(before.constraints.get(name, ())) != _ids(after.constraints.get(name, ()))
     }
     paths = {path for path, _ in before.model.named_modules()}
-    places = {
-        place.rpartition("/")[0]
-        for place in {*before.activations, *after.activations}
-        if before.activations.get(place) is not after.activations.get(place)
-    }
-    return frozenset(_layer(name, paths) for name in names) | frozenset(
-        _there(path, paths) for path in places
-    )
+    rounded = {place.rpartition("/")[0] for place in _changed_places(before, after)}
+    # what a layer gives may be rounded behind the normalization and the activation that follow it
+    own = {each.layer for each in weights(before.model)}
+    return frozenset(_layer(name, paths) for name in names) | frozenset(rounded & own)
+
+
+def is_unchanged(before: Candidate, after: Candidate) -> bool:
+    """Whether two candidates compute the same by the same weights under the same constraints."""
+    return not changed_layers(before, after) and not _changed_places(before, after)
+
+
+def _changed_places(before: Candidate, after: Candidate) -> set[str]:
+    places = {*before.activations, *after.activations}
+    return {each for each in places if before.activations.get(each) is not after.activations.get(each)}
 
 
 def _parameters(candidate: Candidate) -> dict[str, Tensor]:
@@ -51,13 +59,8 @@ def _ids(chain: Any) -> tuple[int, ...]:
 
 
 def _layer(name: str, paths: set[str]) -> str:
-    """The layer that owns a parameter; a free-standing one is its own, as `layers.weights` names it."""
+    """The nearest module of the first model around a parameter; a free-standing one is its own layer."""
     owner = name.rpartition(".")[0]
-    return _there(owner, paths) or name
-
-
-def _there(path: str, paths: set[str]) -> str:
-    """The nearest module around a path that the first model has."""
-    while path and path not in paths:
-        path = path.rpartition(".")[0]
-    return path
+    while owner and owner not in paths:
+        owner = owner.rpartition(".")[0]
+    return owner or name

@@ -154,7 +154,7 @@ def _trying(
     """
     from dataclasses import replace
 
-    from workbench.exploration.changes import changed_layers
+    from workbench.exploration.changes import changed_layers, is_unchanged
     from workbench.measurement.size import claimed_bytes
 
     layer, strength = point
@@ -165,7 +165,7 @@ def _trying(
         if was_stopped:
             raise Stopped
         changed = changed_layers(start, made)
-        if not changed:
+        if not changed and is_unchanged(start, made):
             return _untouched(point, made, held)
         judging = held.judging(context.work, made)
         (evaluation, error), _ = yield from forward(judging, lambda p: Progress(1 + (p.fraction or 0), 2))

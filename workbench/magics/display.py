@@ -37,8 +37,9 @@ def show(value: Any) -> None:
 
 def as_text(value: Any) -> str:
     """What a terminal shows of a page, a report or a version."""
-    report = getattr(value, "report", None)  # a version's line says nothing of what was measured
-    return f"{value}\n{report}" if report is not None else str(value)
+    # a version's line says nothing of what it keeps and of what was measured
+    more = (getattr(value, name, None) for name in ("standing", "report"))
+    return "\n".join(str(each) for each in (value, *more) if each)
 
 
 def run(shell: InteractiveShell, job: Job[Any], header: Any = None) -> Any:

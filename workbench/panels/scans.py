@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +53,10 @@ class Scans:
             self.job.stop()
 
     def forget(self) -> None:
-        """End the scan and let go of what it found: it was about another workload."""
-        self.stop()
+        """End the scan and let go of what it found: it was about something else."""
+        if (job := self.job) is not None and job.is_running:
+            # elsewhere: to stop is to tell, and who forgets may hold the lock that the one told waits for
+            threading.Thread(target=job.stop, daemon=True).start()
         self.job, self.scan = None, None
 
     def wait(self, timeout: float = 60.0) -> None:

@@ -134,7 +134,7 @@ class SensitivityBox:
         """The scan goes on, or has ended."""
         if self._is_closed or job is not self.scans.job:
             return
-        self._session.estimates.pause(job.is_running)
+        self._session.estimates.pause(job.is_running or self._session.is_running)
         if job.error is not None:
             self._fail(job.error)
         elif not job.is_running and job.result is None:

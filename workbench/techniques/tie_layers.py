@@ -50,5 +50,6 @@ class TieLayers(Technique, family="sharing", strengths=(0.9, 0.5, 0.0)):
             groups = prepared.within(groups, context.only)
         yield Progress(1, 1, f"{sum(map(len, groups))} tensors become {len(groups)}")
         if not groups:
-            return candidate.noting(prepared.why_none(self.similarity))
+            some = "nothing was tied: no two of the layers it was let into are alike"
+            return candidate.noting(prepared.why_none(self.similarity) if context.only is None else some)
         return tied(candidate, groups, self.value == "mean")
