@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import random
+
 import pytest
 from small import net, workload
 
 import workbench as wb
 from workbench.errors import OptionError, RecipeError, WorkbenchError, WorkloadError
 from workbench.exploration import mixed_precision as mixing
+from workbench.exploration.allocation import Point
+from workbench.exploration.knapsack import cheapest
 from workbench.exploration.mixed_precision import mixed_precision
 from workbench.job import Stopped, finish
 from workbench.measurement import units
@@ -62,16 +67,13 @@ def test_the_recipe_makes_what_was_measured(work, monkeypatch):
     assert wb.Recipe.parse(str(mixed.recipe)) == mixed.recipe
 
 
-def test_it_loses_no_more_than_one_width_for_all_at_that_size(work):
+def test_it_moves_outputs_no_more_than_one_width_for_all_at_that_size(work):
+    scan = wb.sensitivity(work, wb.Quantize, strengths=mixing.BITS)
+    errors = {(each.layer, each.strength): each.output_error**2 for each in scan}
     for bits in (3, 4, 5):
-        limit = file_of(work, wb.Quantize(bits))
-        chosen = mixed_precision(work, max_size=limit).step
-        names = {layer: chosen.layers.get(layer, chosen.weights) for layer in ("0", "2")}
-        scan = wb.sensitivity(work, wb.Quantize, strengths=mixing.BITS)
-        errors = {(each.layer, each.strength): each.output_error**2 for each in scan}
-        mixed = sum(errors[layer, width] for layer, width in names.items())
-        # the recipe's own text takes some bytes of a file this small: one width less at most
-        assert mixed <= sum(errors[layer, bits - 1] for layer in names)
+        limit = file_of(work, wb.Quantize(bits)) + 30  # the recipe's own text, which names layers
+        chosen = mixed_precision(work, max_size=limit).bits
+        assert sum(errors[each] for each in chosen.items()) <= sum(errors[each, bits] for each in chosen)
 
 
 def test_other_options_hold_for_all_layers(work):
@@ -133,3 +135,29 @@ def test_sizes_are_read_as_they_are_written(written, bytes_):
 @pytest.mark.parametrize("written", ["", "KB", "-3 KB", 0, float("nan"), True, None, "3 points"])
 def test_what_is_no_size_is_none(written):
     assert units.bytes_of(written) is None
+
+
+def test_the_best_of_all_choices_is_found():
+    generator = random.Random(0)
+    for _ in range(20):
+        points = {
+            f"layer{index}": [
+                Point(bits, saves * (32 - bits), generator.random() / bits) for bits in (8, 4, 3, 2)
+            ]
+            for index, saves in enumerate((1000, 100, 10, 1))
+        }
+        wanted = generator.uniform(0.8, 1.0) * sum(each[-1].saves for each in points.values())
+        chosen = cheapest(points, wanted)
+        every = list(itertools.product(*points.values()))
+        best = min(
+            sum(p.costs for p in c) for c in every if sum(p.saves for p in c) >= wanted + 4 * 6 * 1111 / 2**14
+        )
+        picked = [next(p for p in points[layer] if p.strength == bits) for layer, bits in chosen.items()]
+        assert sum(p.saves for p in picked) >= wanted
+        assert sum(p.costs for p in picked) <= best + 1e-12, "but for a unit a layer"
+
+
+def test_beyond_what_can_be_saved_the_strongest_are_chosen():
+    points = {"a": [Point(8, 24, 0.0), Point(2, 30, 1.0)], "b": [Point(8, 0, 0.0)]}
+    assert cheapest(points, 99) == {"a": 2, "b": 8}
+    assert cheapest(points, 0) == {"a": 8, "b": 8}

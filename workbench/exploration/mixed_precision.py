@@ -1,9 +1,9 @@
 """Bits for each layer, so that a size or an accuracy is met where it hurts least.
 
-A scan rounds one layer at a time at each width and sees how far the model's outputs move. Widths are then
-taken from the layers' hulls, the cheapest byte first (`allocation`), and what an allocation really weighs and
-really loses is measured: errors of layers add up only while they are small. After Shoham and Gersho 1988,
-and for nets Wang et al. 2019, "HAQ", and Dong et al. 2019, "HAWQ", which search the same space.
+A scan rounds one layer at a time at each width and sees how far the model's outputs move. Of all choices that
+save so many bytes the one with the least squared error is taken (`knapsack`), and what it really weighs and
+really loses is measured: errors of layers add up only while they are small. Wang et al. 2019, "HAQ", and Dong
+et al. 2019, "HAWQ", search the same space with other costs.
 """
 
 from __future__ import annotations

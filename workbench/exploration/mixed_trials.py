@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
 from workbench.exploration import allocation
+from workbench.exploration.knapsack import cheapest
 from workbench.job import Progress, Steps, Stopped, forward
 from workbench.measurement import units
 from workbench.randomness import step_seed
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from workbench.technique import Technique
     from workbench.workload import Workload
 
-_TRIES = 12  # halvings of what is to be saved: fewer than one in four thousand bytes is left
+_TRIES = 15  # halvings of what is to be saved
 _CLOSE = 1e-9
 
 
@@ -127,17 +128,14 @@ class Trial:
 
         None is, as soon as the widest grids everywhere save too little: they cost next to nothing.
         """
-        if saved < self._least:
+        if saved <= self._least * (1 + _CLOSE):
+            if saved >= self._least * (1 - _CLOSE):
+                return {layer: each.strength for layer, each in self._widest.items()}
             return allocation.for_bytes(self._effects, saved) if saved > 0 else {}
         points: dict[str, list[allocation.Point]] = {layer: [] for layer in self._widest}
         for each in self._effects:
-            first = self._widest[each.layer]
-            costs = each.output_error**2 - first.output_error**2
-            points[each.layer].append(
-                allocation.Point(each.strength, each.saved_bytes - first.saved_bytes, costs)
-            )
-        further = allocation.allocate(points, saving=min(saved, self._most) - self._least)
-        return {layer: further.get(layer, first.strength) for layer, first in self._widest.items()}
+            points[each.layer].append(allocation.Point(each.strength, each.saved_bytes, each.output_error**2))
+        return cheapest(points, saved)
 
     def step_of(self, bits: Mapping[str, int]) -> Technique:
         """The step with these bits; layers that nobody names keep their precision."""
