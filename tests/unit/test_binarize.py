@@ -61,9 +61,11 @@ def test_zeros_that_somebody_else_pruned_get_a_mask():
     start = net()
     with torch.no_grad():
         start.model[0].weight[:, ::2] = 0
-    made = applied(Binarize(), start)
-    assert bool((made.model[0].weight[:, ::2] == 0).all())
-    assert made.constraints.of("0.weight", Mask) is not None
+    for step in (Binarize(), Quantize(1)):
+        made = applied(step, start)
+        assert bool((made.model[0].weight[:, ::2] == 0).all())
+        assert made.constraints.of("0.weight", Mask) is not None
+        assert any("one bit has no zero" in note for note in made.notes)
 
 
 def test_zeros_of_a_grid_are_rounded_weights_and_get_their_sign():

@@ -143,6 +143,17 @@ def test_a_model_of_one_layer_is_first_and_last():
     assert bits(applied(Quantize(3, first_last=True), of(nn.Linear(3, 2))), "0.weight") == 8
 
 
+def test_a_tied_weight_is_rounded_once_and_stays_tied():
+    model = nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 9, bias=False))
+    model[1].weight = model[0].weight
+    for step in STEPS:
+        made = applied(step, Candidate.of(model))
+        assert set(grids(made)) == {"0.weight"}
+        assert made.model[1].weight is made.model[0].weight
+        again = unpack(pack(made, original=model), model).candidate
+        assert torch.equal(again.model[1].weight, made.model[0].weight)
+
+
 def test_only_the_layers_that_may_be_touched_are():
     candidate = of(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
     for step in (Quantize(4), Quantize(4, fold_batch_norm=True)):

@@ -98,6 +98,12 @@ class Scaled(Constraint):
         """These numbers with the scale as training has made it up to now."""
         return self if self.gain is None else replace(self, gain=self.gain.detach())
 
+    def on_cpu(self) -> Self:
+        """The same on the processor, where files are written."""
+        tensors = {name: each for name, each in vars(self).items() if isinstance(each, Tensor)}
+        moved = {name: each.detach().cpu() for name, each in tensors.items() if each.device.type != "cpu"}
+        return replace(self, **moved) if moved else self
+
     def scales(self, shape: Sequence[int]) -> Tensor:
         """The scale of each weight of a tensor of this shape, broadcastable to it."""
         return self._spread(self.scale, shape)

@@ -35,6 +35,7 @@ def ways(content: Content) -> Iterator[Way]:
     grid = scaled(content.constraints)
     if grid is None or not content.tensor.is_floating_point() or not content.is_clean:
         return
+    grid = grid.on_cpu()
     indices = cache(lambda step: _indices(content, grid, step))
     mask, stored = content.mask, content.stored
     if mask is None or grid.count < _MOST:

@@ -216,5 +216,5 @@ def _codes(tensor: Tensor, chain: tuple[Any, ...]) -> Tensor | None:
         if isinstance(each, Codebook):
             return each.codes.reshape(-1).to(torch.int32)
         if isinstance(each, Scaled):
-            return each.indices(tensor).reshape(-1)
+            return each.on_cpu().indices(tensor.cpu()).reshape(-1)
     return None

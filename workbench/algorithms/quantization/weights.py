@@ -20,6 +20,7 @@ from workbench.algorithms.quantization.weights_chosen import (
 )
 from workbench.algorithms.quantization.weights_layout import Layout
 from workbench.algorithms.quantization.weights_ranges import Range
+from workbench.algorithms.quantization.weights_signs import zeros_kept
 from workbench.candidate import Candidate
 from workbench.constraints import Grid, Signs
 from workbench.job import Steps
@@ -82,7 +83,7 @@ def rounded(options: Options, candidate: Candidate, context: Context, kept: Prep
             ranges[each.name] = _range(options, start, each)
         grid = ranges[each.name].grid(bits[each.name])
         grids[each.name] = _learning(grid) if options.learned else grid
-    made = start.constrained(grids)
+    made = zeros_kept(start, start.constrained(grids), found)
     if options.bias_correction and context.is_preview:
         notes.append("biases are corrected when this runs, not in a preview")
     elif options.bias_correction:

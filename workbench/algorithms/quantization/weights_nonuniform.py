@@ -63,7 +63,8 @@ def rounded(options: Options, candidate: Candidate, context: Context, kept: Prep
     every = list(weights(candidate.model))
     bits = bits_by_name(found, every, options.bits, options.layers, options.first_last)
     fixed = {"normal_float": normal_float, "power_of_two": power_of_two}.get(options.grid)
-    shared = {width: fixed(width) for width in set(bits.values())} if fixed else {}
+    device = found[0].parameter.device if found else "cpu"
+    shared = {width: fixed(width).to(device) for width in set(bits.values())} if fixed else {}
     grids = {}
     for index, each in enumerate(found):
         _prepare(options, candidate, each, kept)
@@ -94,5 +95,6 @@ def _kmeans(candidate: Candidate, name: str, bits: int, kept: Prepared) -> Tenso
             weight = starting(candidate, name)
             plain = Levels(torch.zeros(1), kept.scales[name], **kept.layouts[name].fields)
             kept.histograms[name] = counted(weight / plain.scales(weight.shape))
-        kept.levels[name, bits] = kmeans(kept.histograms[name], bits)
+        levels = kmeans(kept.histograms[name], bits)
+        kept.levels[name, bits] = levels.to(kept.scales[name].device)
     return kept.levels[name, bits]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,7 +19,7 @@ from workbench.algorithms.quantization.weights_chosen import (
 from workbench.algorithms.quantization.weights_layout import Layout
 from workbench.algorithms.quantization.weights_ranges import Range, mean_magnitude, scales, signs
 from workbench.candidate import Candidate
-from workbench.constraints import Mask, Scaled, Ternary, spread
+from workbench.constraints import Mask, Scaled, Signs, Ternary, spread
 from workbench.errors import listed
 from workbench.layers import Weight, weights
 
@@ -42,14 +42,8 @@ class Options(Protocol):
 def binarized(options: Options, candidate: Candidate, context: Context) -> Candidate:
     """The candidate with every weight its scale or minus it; zeros that were pruned stay, by their mask."""
     found = chosen(candidate, options.keep, context.takes)
-    masks = {each.name: mask for each in found if (mask := _mask(candidate, each.name)) is not None}
-    start = candidate.constrained(masks) if masks else candidate
-    made = _constrained(options, start, found, signs)
-    masked = [each.layer for each in found if made.constraints.of(each.name, Mask) is not None]
-    if not masked:
-        return made
-    note = "one bit has no zero: pruned weights stay zero by their masks, which are stored beside the bits"
-    return made.noting(f"{note} ({listed(masked, 6)})")
+    made = _constrained(options, candidate, found, signs)
+    return zeros_kept(candidate, made, found)
 
 
 def ternarized(options: Options, candidate: Candidate, context: Context, threshold: float) -> Candidate:
@@ -93,6 +87,20 @@ def _constrained(
         grids[each.name] = replace(grid, gain=torch.ones_like(grid.scale)) if options.learned else grid
     made = candidate.constrained(grids)
     return made.noting(*left_alone(candidate.model, found), *short_rows(options, found))
+
+
+def zeros_kept(before: Candidate, after: Candidate, found: Sequence[Weight]) -> Candidate:
+    """`after`, whose weights are signs, with the zeros that were pruned before: one bit has none. A note says
+    where masks make them.
+    """
+    signs_of = [each for each in found if after.constraints.of(each.name, Signs) is not None]
+    masks = {each.name: mask for each in signs_of if (mask := _mask(before, each.name)) is not None}
+    made = after.constrained(masks) if masks else after
+    masked = [each.layer for each in signs_of if made.constraints.of(each.name, Mask) is not None]
+    if not masked:
+        return made
+    note = "one bit has no zero: pruned weights stay zero by their masks, which are stored beside the bits"
+    return made.noting(f"{note} ({listed(masked, 6)})")
 
 
 def _mask(candidate: Candidate, name: str) -> Mask | None:
