@@ -54,5 +54,10 @@ class ExecuTorch(Runtime):
             reason = str(error).strip().split("\n")[0]
             raise RuntimeUnavailable(f"ExecuTorch cannot run the model: {reason}") from error
         return Prepared(
-            lambda: method.execute(given), outputs, len(found.data), False, said(found), found.layers
+            lambda: method.execute(given),
+            outputs,
+            len(found.data),
+            False,
+            said(found, self.title),
+            found.layers,
         )

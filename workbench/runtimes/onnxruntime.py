@@ -53,5 +53,10 @@ class OnnxRuntime(Runtime):
             reason = str(error).split("\n")[0]
             raise RuntimeUnavailable(f"ONNX Runtime cannot run the model on this batch: {reason}") from error
         return Prepared(
-            lambda: running.run(None, given), outputs, len(data), threads == 1, said(found), found.layers
+            lambda: running.run(None, given),
+            outputs,
+            len(data),
+            threads == 1,
+            said(found, self.title),
+            found.layers,
         )

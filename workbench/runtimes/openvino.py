@@ -67,4 +67,4 @@ class OpenVino(Runtime):
 
         # it hands work to a thread of its own even where it uses one
         run = functools.partial(request.infer, given)
-        return Prepared(run, outputs, len(data), False, said(found), found.layers)
+        return Prepared(run, outputs, len(data), False, said(found, self.title), found.layers)

@@ -77,7 +77,7 @@ class TorchCompile(Runtime):
             reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
             raise RuntimeUnavailable(f"torch.compile cannot take the model: {reason}") from error
         is_rounded = candidate is not None and bool(candidate.activations)
-        notes = ("int8 is not lowered to TorchInductor; it computes in float32",) if is_rounded else ()
+        notes = ("torch.compile: int8 is not lowered to it; it computes in float32",) if is_rounded else ()
         return Prepared(lambda: outputs(example), outputs, file_bytes(model), threads == 1, notes)
 
 

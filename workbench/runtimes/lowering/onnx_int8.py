@@ -48,9 +48,9 @@ def int8_onnx(
     return found if found.layers else Lowered(data, (), found.left)
 
 
-def said(found: Lowered) -> tuple[str, ...]:
+def said(found: Lowered, title: str) -> tuple[str, ...]:
     """What a reader must know of a lowering: which layers stay in float32, and why."""
     reasons: dict[str, list[str]] = {}
     for layer, why in found.left.items():
         reasons.setdefault(why, []).append(layer)
-    return tuple(f"{listed(layers, 4)} in float32: {why}" for why, layers in reasons.items())
+    return tuple(f"{title}: {listed(layers, 4)} in float32: {why}" for why, layers in reasons.items())
