@@ -200,7 +200,8 @@ def _first_by_position(cls: type[Technique]) -> None:
 def prepared(step: Technique, candidate: Candidate, context: Context) -> Any:
     """`step.prepare(candidate, context)`, computed once while the candidate lives."""
     kept = _PREPARED.setdefault(candidate, {})
-    key = (type(step), settings(step, context.names, step.prepared_by))
+    # by the seed too, and a preview's apart: it may have been made from fewer samples than a run takes
+    key = (context.seed, context.is_preview, settings(step, context.names, step.prepared_by))
     if key not in kept:
         kept[key] = step.prepare(candidate, context)
     return kept[key]

@@ -189,6 +189,23 @@ def test_a_preview_answers_with_what_there_is_time_for(criterion, monkeypatch):
     assert made.notes == ("preview: importance from 32 training samples instead of 100",)
 
 
+def test_what_a_preview_found_out_in_haste_is_not_what_a_run_goes_by(monkeypatch):
+    monkeypatch.setattr("workbench.techniques.prune_weights._PREVIEW_SECONDS", 0.0)
+    work = summing(five_by_five(), torch.ones(100, 5))
+    step, start = find("PruneWeights")(criterion="wanda"), work.candidate()
+    for is_preview in (True, False):
+        context = Context(work, is_preview=is_preview)
+        made = finish(step.apply(start, context, prepared(step, start, context)))
+        assert bool(made.notes) is is_preview
+
+
+def test_another_seed_draws_other_numbers_for_the_same_candidate():
+    work = summing(five_by_five())
+    step, start = find("PruneWeights")(0.6, criterion="random"), work.candidate()
+    one, other = (prepared(step, start, Context(work, seed=seed)).scores["weight"] for seed in (1, 2))
+    assert not torch.equal(one, other)
+
+
 # ---- all of them -------------------------------------------------------------------------------------------
 
 
