@@ -75,6 +75,19 @@ def test_the_picture_follows_the_recipe(panel):
     assert box.shown.name == "6" and (box.shown.outputs, box.shown.inputs) == (16, 32)
 
 
+def test_channels_that_go_are_shown_where_the_recipe_removes_some(panel):
+    box = panel.view(RemovedBox)
+    assert box.strips == () and box._channels.layout.display == "none"
+    panel.recipe = "PruneChannels(ratio=0.5)"
+    panel.wait()
+    kept = {each.name: sum(each.kept) for each in box.strips}
+    assert kept == {"0": 3, "3": 4, "6": 8, "9": 3}  # of 6, 8, 16 and the three outputs
+    assert box._channels.layout.display == "" and "9 3, locked" in box.board.latest["channels"]["text"]
+    panel.recipe = "PruneWeights(sparsity=0.5)"
+    panel.wait()
+    assert box.strips == () and box._channels.layout.display == "none"
+
+
 def test_a_picture_is_the_share_that_stays_in_each_tile():
     layer = nn.Linear(2, 4)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""What was removed: one layer's weights as a picture, of the preview or of the version that is shown."""
+"""What was removed: one layer's weights as a picture, and which channels went from each layer."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
-from workbench.charts import masks
+from workbench.charts import channels, masks
+from workbench.charts.channels import Strip
 from workbench.charts.masks import Picture
 from workbench.errors import WorkbenchError
 from workbench.live import kept
 from workbench.live.board import ChartBoard
 from workbench.measurement import units
 from workbench.panels.session import Session
+from workbench.randomness import step_seed
+from workbench.recipe import Recipe
+from workbench.techniques.prune_channels import PruneChannels
 
 if TYPE_CHECKING:
     from workbench.candidate import Candidate
@@ -21,21 +25,28 @@ if TYPE_CHECKING:
 
 
 class RemovedBox:
-    """Shows which weights stay in a layer; worked out in the session's worker, after each preview."""
+    """Shows which weights stay in a layer of the preview, or of the version that is shown; and, where the
+    recipe has `PruneChannels`, which channels. Worked out in the session's worker, after each preview.
+    """
 
     topics = ("figures", "versions")
 
     def __init__(self, session: Session) -> None:
         self.shown: Picture | None = None
+        self.strips: tuple[Strip, ...] = ()
         self._session = session
         self._candidate: Candidate | None = None
         self._is_due = False
-        self.board = ChartBoard({"masks": kept.spec("masks", masks.chart)}, {"masks": masks.rows(None)})
+        charts = {"masks": kept.spec("masks", masks.chart), "channels": channels.chart()}
+        self.board = ChartBoard(charts, {"masks": masks.rows(None), "channels": channels.rows(())})
         self._layer = ipywidgets.Dropdown(
             description="what stays of", style={"description_width": "auto"}, tooltip="Which layer to look at"
         )
         self._layer.observe(lambda _: self._draw(), "value")
-        self.widget = ipywidgets.VBox([self._layer, self.board.place("masks")])
+        self._channels = ipywidgets.VBox([self.board.place("channels")])
+        self._channels.add_class("wb-scroll")
+        self._channels.layout.display = "none"
+        self.widget = ipywidgets.VBox([self._layer, self.board.place("masks"), self._channels])
         self.widget.add_class("wb-removed")
 
     def refresh(self) -> None:
@@ -52,10 +63,35 @@ class RemovedBox:
             version = session.version
             previewer, recipe = session.estimates.previewer, session.recipe.untrained()
             self._candidate = version.candidate if version is not None else previewer.candidate(recipe)
+            strips = self._found()
         except WorkbenchError:  # the preview of the same recipe has said it; what was shown stays
             return
         self._list()
         self._draw()
+        yield
+        self._draw_channels(strips)
+
+    def _found(self) -> tuple[Strip, ...]:
+        """What the first step that removes channels, before any that trains, leaves of each layer."""
+        session, steps = self._session, self._session.recipe.untrained().steps
+        index = next((n for n, step in enumerate(steps) if isinstance(step, PruneChannels)), None)
+        if index is None:
+            return ()
+        step = steps[index]
+        assert isinstance(step, PruneChannels)
+        candidate = session.estimates.previewer.candidate(Recipe(steps[:index]))
+        found = step.remains(session.work, candidate, step_seed(0, index))
+        return tuple(Strip(each.name, each.kept, each.word, each.locked) for each in found)
+
+    def _draw_channels(self, strips: tuple[Strip, ...]) -> None:
+        if strips == self.strips:
+            return
+        rows = channels.rows(strips)
+        if len(strips) != len(self.strips):  # the chart is as high as there are layers
+            self.board.replace("channels", channels.chart(len(strips)), rows)
+        self.strips = strips
+        self._channels.layout.display = "" if strips else "none"
+        self.board.update({"channels": rows}, {"channels": channels.summary(strips)})
 
     def _list(self) -> None:
         from workbench.layers import weights
