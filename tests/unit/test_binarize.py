@@ -102,6 +102,7 @@ def test_granularities_share_scales(cls: type[Technique], granularity: str):
     assert shape == {"channel": (8, 1), "tensor": (1, 1), "group": (8, 2)}[granularity]
 
 
+@pytest.mark.slow
 def test_training_moves_weights_through_signs_and_learns_scales():
     work = small.workload()
     for step, kind in ((Binarize(), Signs), (Ternarize(), Ternary)):

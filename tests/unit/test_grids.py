@@ -16,7 +16,7 @@ from workbench.algorithms.quantization.weights_ranges import Range, scales, sign
 from workbench.algorithms.quantization.weights_signs import three_values
 from workbench.constraints import Grid, Levels, Mask, Precision, Scaled, Signs, Ternary, as_float16, spread
 
-MANY = settings(derandomize=True, deadline=None, database=None, max_examples=30)
+MANY = settings(derandomize=True, deadline=None, database=None, max_examples=20)
 EPSILON = torch.finfo(torch.float32).eps
 SHAPES = ((6, 5), (4, 3, 2, 2), (3, 7, 1), (1, 1), (5, 1, 3, 3, 2))
 LAYOUTS = (("channel", 0), ("tensor", 0), ("group", 2), ("group", 3), ("group", 64))

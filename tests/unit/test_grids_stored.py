@@ -62,7 +62,7 @@ def values_of(shape: tuple[int, ...], seed: int = 0) -> Tensor:
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("kind", KINDS)
-@settings(deadline=None, max_examples=12, derandomize=True, database=None)
+@settings(deadline=None, max_examples=6, derandomize=True, database=None)
 @given(
     shape=st.sampled_from([(1, 1), (7, 5), (3, 4, 5), (40, 33)]),
     where=st.sampled_from(
@@ -100,6 +100,7 @@ def test_other_types_come_back(kind: str, dtype: torch.dtype):
     assert same_bits(plain(back.model.weight, "weight"), plain(candidate.model.weight, "weight"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("is_masked", [False, True])
