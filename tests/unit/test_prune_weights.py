@@ -18,6 +18,7 @@ from workbench.layers import weights
 from workbench.preview import Previewer
 from workbench.recipe import Recipe
 from workbench.technique import Context, find, prepared
+from workbench.testing import CHECKS
 from workbench.workload import Workload
 
 PruneWeights = find("PruneWeights")
@@ -259,3 +260,17 @@ def test_a_mask_says_which_weights_may_differ_from_zero():
     for name in made.constraints:
         keep = made.constraints.of(name, Mask).keep
         assert torch.equal(made.model.get_parameter(name) != 0, keep)
+
+
+VARIANTS = (
+    PruneWeights(0.5, schedule="cubic"),
+    PruneWeights(0.5, schedule="iterative", rounds=2, criterion="movement"),
+    PruneWeights(0.5, scope="sensitivity", criterion="wanda"),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", VARIANTS, ids=str)
+def test_variants_keep_the_contract_of_every_technique(step):
+    for check in CHECKS:
+        check(step)
