@@ -264,6 +264,14 @@ def test_rounding_between_a_schedule_and_its_training_does_no_harm(monkeypatch):
     assert "the zeros come during training (linear, 50 prunings in the first 50%)" in version.stages[0].notes
 
 
+def test_a_step_in_between_that_changes_shapes_is_told_where_to_stand():
+    work = workload()
+    start = scheduled(work, sparsity=0.5, schedule="cubic", criterion="wanda")
+    changed = start.restructured(net(hidden=4))
+    with pytest.raises(RecipeError, match=r"scored 0\.weight by wanda.* put that step before PruneWeights"):
+        trained(work, changed)
+
+
 def test_a_preview_shows_the_final_sparsity():
     work = workload()
     step, context, start = (

@@ -13,6 +13,7 @@ from workbench.algorithms import importance
 from workbench.algorithms.pruning import GONE, Group
 from workbench.algorithms.ranking import Ranking
 from workbench.constraints import Mask
+from workbench.errors import RecipeError
 from workbench.schedule import Clock, Schedule
 from workbench.tensors import nonzeros
 
@@ -87,7 +88,17 @@ class PruningSchedule(Schedule):
     regrows: bool = False
 
     def begin(self, candidate: Candidate) -> PruningClock:
-        """The clock of one training."""
+        """The clock of one training.
+
+        Raises:
+            RecipeError: a step in between has given a weight another shape, which its scores do not fit.
+        """
+        for name, known in self.known.items():
+            if known.shape != candidate.model.get_parameter(name).shape:
+                raise RecipeError(
+                    f"PruneWeights has scored {name} by {self.criterion}, and a later step changed its shape; "
+                    "put that step before PruneWeights"
+                )
         return PruningClock(self, candidate)
 
 
