@@ -226,3 +226,11 @@ def test_without_an_example_it_says_what_to_give():
 
 def test_it_has_the_flag_channels():
     assert short_flags()["--channels"] is PruneChannels
+
+
+def test_a_net_whose_layers_hang_together_without_end_is_refused_in_time(monkeypatch):
+    from workbench.algorithms.channels import graph
+
+    monkeypatch.setattr(graph, "_MOST_LOOKS", 5)
+    with pytest.raises(RecipeError, match="hang together in more ways than can be followed"):
+        run(bare("residual"), PruneChannels(0.5))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from workbench.workload import Workload
 
 MAKERS = (sides.CONVOLUTIONS, nn.Linear, nn.Embedding)
 Modules = Mapping[str, nn.Module]
+_MOST_LOOKS = 4_000_000  # at members of groups; a vision transformer takes 200,000
 _ONE = threading.Lock()  # torch-pruning keeps the axis it prunes in objects that all graphs share
 
 
@@ -41,26 +43,45 @@ def traced(model: nn.Module, work: Workload) -> tuple[Group, ...]:
     twin = with_parameters(model, {name: each.detach() for name, each in model.named_parameters()}).eval()
     for each in twin.parameters():
         each.requires_grad_(each.is_floating_point())
-    with _ONE, torch.inference_mode(False), torch.enable_grad(), without_fused_attention():
-        graph = _graph(twin, work)
-        return tuple(_groups(twin, graph))
+    with _ONE, torch.inference_mode(False), torch.enable_grad(), without_fused_attention(), _bounded():
+        try:
+            return tuple(_groups(twin, _graph(twin, work)))
+        except Exception as error:
+            reason = (str(error).split("\n")[0] or type(error).__name__)[:160]
+            raise RecipeError(
+                f"the layers of {work.name} could not be traced ({reason}); its channels stay, "
+                "but single weights can be zeroed: PruneWeights(sparsity=0.9)"
+            ) from error
 
 
 def _graph(model: nn.Module, work: Workload) -> Any:
     import torch_pruning
 
     graph = torch_pruning.DependencyGraph()
+    return graph.build_dependency(
+        model, work.example, forward_fn=lambda net, inputs: work.call(net, inputs), verbose=False
+    )
+
+
+@contextmanager
+def _bounded() -> Iterator[None]:
+    """Let the search for a group end: through windows and rolls (Swin) it takes torch-pruning hours."""
+    from torch_pruning.dependency.group import Group as Found
+
+    own, left = Found.has_pruning_op, _MOST_LOOKS
+
+    def counted(self: Any, dependency: Any, index: Any) -> bool:
+        nonlocal left
+        left -= len(self)
+        if left < 0:
+            raise OverflowError("they hang together in more ways than can be followed")
+        return bool(own(self, dependency, index))
+
+    Found.has_pruning_op = counted
     try:
-        graph.build_dependency(
-            model, work.example, forward_fn=lambda net, inputs: work.call(net, inputs), verbose=False
-        )
-    except Exception as error:
-        reason = (str(error).split("\n")[0] or type(error).__name__)[:160]
-        raise RecipeError(
-            f"the layers of {work.name} could not be traced ({reason}); its channels stay, "
-            "but single weights can be zeroed: PruneWeights(sparsity=0.9)"
-        ) from error
-    return graph
+        yield
+    finally:
+        Found.has_pruning_op = own
 
 
 def _groups(model: nn.Module, graph: Any) -> Iterator[Group]:
