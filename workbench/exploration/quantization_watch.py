@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from workbench.activations import INPUT, Affine, Rounding, attach
+from workbench.activations import INPUT, OUTPUT, Affine, Rounding, attach, place
 from workbench.candidate import Candidate, with_parameters
 from workbench.constraints import Mask
 from workbench.data import Batches, length, mapped, slices
@@ -149,8 +149,8 @@ def watching(
     seen = Watched(places=_places(work, candidate))
     attach(alone, candidate.activations)
     pair = _Pair(seen, layers, free, alone, rounded) if free is not None else None
-    for place, passing in seen.places.items():  # before the rounding, which is attached next
-        _hook(rounded, place, passing.add)
+    for where, passing in seen.places.items():  # before the rounding, which is attached next
+        _hook(rounded, where, passing.add)
     attach(rounded, candidate.activations)
     if pair is not None:
         pair.compare()
@@ -193,9 +193,9 @@ class _Pair:
         energy = self._seen.alone.setdefault(layer, Energy())
 
         def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-            given = _real(output)
+            given = self._cut(layer, output)
             self._outputs.setdefault(layer, []).append(given)
-            for before, after in zip(given, _real(twin(*args, **kwargs)), strict=True):
+            for before, after in zip(given, self._cut(layer, twin(*args, **kwargs)), strict=True):
                 energy.add(before, after)
 
         free.get_submodule(layer).register_forward_hook(hook, with_kwargs=True)
@@ -212,11 +212,20 @@ class _Pair:
 
         def hook(module: nn.Module, args: Any, output: Any) -> None:
             waiting = self._outputs.get(layer)
-            for before, after in zip(waiting.pop(0) if waiting else (), _real(output), strict=False):
+            for before, after in zip(
+                waiting.pop(0) if waiting else (), self._cut(layer, output), strict=False
+            ):
                 if before.shape == after.shape:
                     energy.add(before, after)
 
         return hook
+
+    def _cut(self, layer: str, output: Any) -> list[Tensor]:
+        """A layer's outputs; where its grid ends at a cut-off that comes next, what that leaves of them."""
+        after = self._seen.places.get(place(layer, OUTPUT))
+        if after is None or after.floor is None:
+            return _real(output)
+        return [each.clamp(after.floor, after.cap) for each in _real(output)]
 
     def end(self) -> None:
         """Let go of what was held for a comparison that did not come."""
