@@ -96,7 +96,7 @@ class PruningSchedule(Schedule):
         for name, known in self.known.items():
             if known.shape != candidate.model.get_parameter(name).shape:
                 raise RecipeError(
-                    f"PruneWeights has scored {name} by {self.criterion}, and a later step changed its shape; "
+                    f"PruneWeights has scored {name} by {self.criterion}, and a later step reshaped it; "
                     "put that step before PruneWeights"
                 )
         return PruningClock(self, candidate)
