@@ -57,6 +57,9 @@ def test_scan_stop_click_and_why_locked(open_notebook):
     notebook.page.locator(".wb-locks").get_by_text("fc2 is locked").wait_for()
     assert notebook.python("panel.error") == ""
     notebook.screenshot("pruning-panel-light")
+    notebook.execute("panel.recipe = 'PruneChannels(ratio=0.5)'")
+    notebook.wait_for_python("len(panel._views[-3].strips) == 4", 60)
+    notebook.page.wait_for_function("() => document.querySelector('[data-chart=channels]')?.view")
     notebook.theme(DARK)
     notebook.screenshot("pruning-panel-dark")
 
