@@ -7,11 +7,11 @@ structure, claimed and estimated bytes and MACs first, then accuracy as a runnin
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.candidate import Candidate
-from workbench.job import finish
+from workbench.job import Steps, finish
 from workbench.randomness import step_seed
 from workbench.recipe import Recipe
 from workbench.technique import Context, Technique, prepared, settings
@@ -19,8 +19,10 @@ from workbench.technique import Context, Technique, prepared, settings
 if TYPE_CHECKING:
     from workbench.measurement.accuracy import Accuracy
     from workbench.measurement.compute import LayerRecord, Macs
+    from workbench.measurement.report import Latency
     from workbench.workload import Workload
 
+_TIMING = 0.5  # seconds
 _KEPT_PREFIXES = 6  # candidates of a recipe's first steps, so that moving a later slider starts after them
 
 
@@ -35,6 +37,7 @@ class Preview:
         accuracy: None until the first batch, then a running estimate with its interval.
         is_new_net: whether the figures are those of a net that the next step makes and has yet to train: it
             has a size, operations and a latency, and no accuracy.
+        latency: of a new net, by runtime, timed in turns with the baseline; empty before that.
         is_final: whether nothing more will come.
     """
 
@@ -49,6 +52,7 @@ class Preview:
     accuracy: Accuracy | None = None
     metrics: Mapping[str, float] | None = None
     is_new_net: bool = False
+    latency: Mapping[str, Latency] = field(default_factory=dict)
     is_final: bool = False
 
     @property
@@ -93,8 +97,7 @@ class Previewer:
         student = self._student(recipe, candidate, seed, names or {})
         preview = self._structure(recipe, previewed, candidate if student is None else student)
         if student is not None:
-            yield (preview := replace(preview, is_new_net=True, is_final=True))
-            return preview
+            return (yield from self._new_net(preview, student))
         has_data = self.work.validation is not None
         yield (preview := replace(preview, is_final=not has_data))
         if has_data:
@@ -102,6 +105,35 @@ class Previewer:
                 yield (preview := replace(preview, accuracy=accuracy, metrics=metrics))
             yield (preview := replace(preview, is_final=True))
         return preview
+
+    def _new_net(self, preview: Preview, student: Candidate) -> Generator[Preview, None, Preview]:
+        """The student's figures, and then its latency: it takes a moment, and the next move cancels it."""
+        preview = replace(preview, is_new_net=True, is_final=self.work.example is None)
+        yield preview
+        if preview.is_final:
+            return preview
+        steps = self._timing(student)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                preview = replace(preview, latency=end.value, is_final=True)
+                break
+            yield preview
+        yield preview
+        return preview
+
+    def _timing(self, candidate: Candidate) -> Steps[dict[str, Latency]]:
+        from workbench.measurement.baselines import known
+        from workbench.measurement.compute import call_of
+        from workbench.measurement.latency import summary, timing
+        from workbench.runtimes import find
+
+        runtime, example = find("pytorch"), self.work.example
+        baseline = known(self.work).on(runtime, example, 1, 1)
+        model = runtime.prepare(candidate.model, example, 1, call=call_of(self.work), candidate=candidate)
+        rounds = yield from timing(model, baseline, threads=1, seconds=_TIMING)
+        return {runtime.name: summary(rounds, runtime.name, model.artefact_bytes, threads=1, batch=1)}
 
     def _student(
         self, recipe: Recipe, candidate: Candidate, seed: int, names: Mapping[str, Any]

@@ -76,8 +76,12 @@ def of_baseline(known: Known, runtime: str, runtime_title: str) -> Strip:
 def of_preview(preview: Preview, known: Known) -> Strip:
     """The strip of an estimate: every figure that is not exact is written with ≈."""
     zeros = 1 - preview.nonzero / max(preview.parameters, 1)
+    timed = next(iter(preview.latency.values()), None)  # of a new net; anything else is timed when it is run
+    speed = units.times_range(timed.speedup, timed.speedup_low, timed.speedup_high) if timed else ""
+    waits = "press Run: it is not trained yet"
+    accuracy = _accuracy(preview.accuracy, "estimated", known)
     figures = (
-        _accuracy(preview.accuracy, "estimated", known),
+        Figure("accuracy", units.UNKNOWN, waits) if preview.is_new_net else accuracy,
         Figure(
             "stored",
             f"≈ {units.size(preview.estimated_bytes)}",
@@ -85,7 +89,11 @@ def of_preview(preview: Preview, known: Known) -> Strip:
             _of(preview.estimated_bytes, known.stored),
             "estimated",
         ),
-        Figure("latency", units.UNKNOWN, "timed when it is run"),
+        _latency(timed, "PyTorch", f"{speed} as fast", "")
+        if timed
+        else Figure(
+            "latency", units.UNKNOWN, "being timed" if preview.is_new_net else "timed when it is run"
+        ),
         _macs(preview.macs, known, _parameters(preview.parameters, zeros)),
     )
     said = preview.note or ("" if known.has_data else NO_DATA)
