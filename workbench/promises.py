@@ -115,7 +115,7 @@ def _made(step: Technique, before: Candidate, after: Candidate) -> Iterator[Prom
         name for name, each in after.activations.items() if before.activations.get(name) is not each
     ]:
         parts = [(name, 1, float(getattr(after.activations[name], "bits", 0))) for name in places]
-        yield Promise(str(step), ACTIVATIONS, _up_to(parts, "bits") + " activations", parts=tuple(parts))
+        yield Promise(str(step), ACTIVATIONS, f"activations on {_up_to(parts, 'bits')}", parts=tuple(parts))
     yield from _due(step, before, after, sizes)
     was, now = parameters(before.model), parameters(after.model)
     if now < was:
@@ -246,7 +246,9 @@ def _zeros(weight: Tensor) -> int:
 def _up_to(parts: Sequence[Part], unit: str) -> str:
     amounts = sorted({amount for _, _, amount in parts})
     low, high = amounts[0], amounts[-1]
-    return f"{high:g} {unit}" if low == high else f"{low:g} to {high:g} {unit}"
+    if low == high:
+        return f"{high:g} {unit.removesuffix('s') if high == 1 else unit}"
+    return f"{low:g} to {high:g} {unit}"
 
 
 def _within(share: float) -> float:

@@ -12,7 +12,7 @@ from torch import nn
 
 import workbench as wb
 from workbench.candidate import Candidate
-from workbench.constraints import Codebook, Grid, Mask
+from workbench.constraints import Codebook, Grid, Mask, Signs
 from workbench.measurement import measuring
 from workbench.promises import ACTIVATIONS, BITS, PARAMETERS, PATTERN, VALUES, ZEROS, Promise, line, standing
 from workbench.schedule import Schedule
@@ -99,6 +99,8 @@ def test_bits_and_values_end_where_another_grid_takes_their_place():
     rounded = start.constrained({"0.weight": Grid(4, scale), "1.weight": Grid(8, scale)})
     promises = standing(wb.Quantize(4), start, rounded, ())
     assert the(promises, BITS).text == "4 to 8 bits"
+    one = start.constrained({"0.weight": Signs(scale)})
+    assert the(standing(wb.Binarize(), start, one, ()), BITS).text == "1 bit"
     codes = torch.zeros(4, 4, dtype=torch.uint8)
     shared = rounded.constrained({"0.weight": Codebook(torch.arange(3.0), codes)})
     promises = standing(wb.ShareWeights(3), rounded, shared, promises)
@@ -184,7 +186,9 @@ def test_activations_are_promised_by_place():
     start = two_layers()
     rounded = start.rounding({"0/input": Rounding(), "1/input": Rounding()})
     promises = standing(wb.Quantize(8), start, rounded, ())
-    assert the(promises, ACTIVATIONS).kept == 1.0
+    assert the(promises, ACTIVATIONS).kept == 1.0 and the(promises, ACTIVATIONS).text.startswith(
+        "activations"
+    )
     half = replace(rounded, activations={"0/input": rounded.activations["0/input"]})
     assert the(standing(TRAINED, rounded, half, promises), ACTIVATIONS).kept == 0.5
 
