@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-GRANULARITIES = ("channel", "tensor", "group")
-
 
 @dataclass(frozen=True)
 class Layout:

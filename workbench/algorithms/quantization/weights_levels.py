@@ -10,7 +10,6 @@ from torch import Tensor
 
 from workbench.algorithms.clustering import BINS, Histogram, cluster
 
-GRIDS = ("normal_float", "power_of_two", "kmeans")
 _MOST_POWERS = 31  # so that the smallest level times a scale is still a normal number
 _ROUNDS = 50
 _EXACT_BITS = 5  # the best clustering takes under 0.1 s up to here, and most of a second at 8 bits

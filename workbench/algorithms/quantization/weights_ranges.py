@@ -11,8 +11,6 @@ from torch import Tensor
 from workbench.algorithms.quantization.weights_layout import Layout
 from workbench.constraints import Grid, Signs, as_float16
 
-RULES = ("max", "mse", "percentile")
-
 _SHORT_BITS = 8  # up to which a scale is rounded to float16: it is off by 2**-11 of itself at most
 _SAMPLE = 512  # weights of a scale that are looked at while a range is sought
 _SHARES = tuple(i / 20 for i in range(4, 20))  # of the largest weight, tried as the end of the range
