@@ -407,7 +407,8 @@ def test_every_option_has_a_control_that_shows_and_tells_its_value(technique, op
 
 def _extremes(option):
     yield option.default
-    yield from option.choices or ()
+    choices = option.choices or ()
+    yield from ({name: 0.5} for name in choices) if option.kind == "layers" else choices
     yield from (
         each for each in (option.low, option.high) if each is not None and option.kind in ("int", "float")
     )
