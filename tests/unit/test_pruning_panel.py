@@ -165,6 +165,7 @@ def test_layers_kept_by_name_are_locked_by_it(panel):
     panel.wait()
 
 
+@pytest.mark.slow
 def test_closing_ends_a_scan_and_frees_every_widget():
     before = set(ipywidgets.widget._instances)
     work = workload()
@@ -176,6 +177,7 @@ def test_closing_ends_a_scan_and_frees_every_widget():
     assert set(ipywidgets.widget._instances) <= before
 
 
+@pytest.mark.slow
 def test_any_studio_takes_the_view():
     work = workload()
     studio = wb.panels.Workbench(work, "Quantize(weights=4)", tree=VersionTree(None, work))
@@ -251,6 +253,7 @@ def test_what_goes_wrong_is_a_line_in_the_panel():
         Panel(workload(), "FineTune")
 
 
+@pytest.mark.slow
 def test_a_net_that_predicts_numbers_is_drawn_by_its_loss():
     inputs, targets = torch.randn(40, 6), torch.randn(40, 3)
     work = wb.Workload(small.net(), validation=(inputs, targets), test=(inputs, targets))

@@ -325,6 +325,7 @@ def test_strengths_come_from_the_range_where_a_technique_names_none():
         Plan.of(workload().model, Bare, [1], None, "all-others")
 
 
+@pytest.mark.slow
 def test_every_technique_of_ours_that_does_not_train_can_be_scanned():
     work = workload()
     for name, cls in techniques().items():

@@ -219,6 +219,7 @@ def test_stages_come_back_from_json_and_old_ones_are_read():
     assert line(()) == ""
 
 
+@pytest.mark.slow
 def test_a_run_tells_what_stands_and_a_later_run_goes_on_from_it():
     work = workload()
     version = wb.compress(work, "PruneWeights(sparsity=0.5) | FineTune(epochs=1) | Quantize(weights=8)")
