@@ -26,9 +26,9 @@ from workbench.workload import Workload
 
 T_95 = {2: 12.71, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571}  # Student's t, two-sided
 TASKS = {  # epochs and step size
-    "digits": (60, 3e-3),
-    "lenet-300-100": (10, 1e-3),
-    "lenet-5": (6, 1e-3),
+    "digits": (120, 3e-3),
+    "lenet-300-100": (40, 3e-3),
+    "lenet-5": (12, 3e-3),
 }
 
 
