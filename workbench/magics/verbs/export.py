@@ -1,4 +1,4 @@
-"""`%compress export small small.onnx`: a version for another runtime, its weights as plain float32."""
+"""`%compress export small small.onnx`: a version for another runtime."""
 
 from __future__ import annotations
 
