@@ -480,8 +480,8 @@ def test_text_that_is_refused_goes_back_to_what_holds(panel):
 
 def test_seldom_used_options_are_folded_away(panel):
     more = one(panel, ipywidgets.ToggleButton)
-    criterion = one(panel, ipywidgets.Dropdown, description="criterion")
-    fold = next(each for each in widgets_below(panel) if criterion in getattr(each, "children", ()))
+    regrow = one(panel, ipywidgets.Checkbox, description="regrow")
+    fold = next(each for each in widgets_below(panel) if regrow in getattr(each, "children", ()))
     assert fold.layout.display == "none"
     more.value = True
     assert fold.layout.display == ""
