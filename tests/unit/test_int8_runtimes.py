@@ -12,7 +12,7 @@ from test_int8_onnx import Residual, Words, quantized, trained
 import workbench as wb
 from workbench.errors import RuntimeUnavailable, StorageError
 from workbench.measurement.report import Report
-from workbench.runtimes import find
+from workbench.runtimes import Prepared, find
 
 measure = functools.partial(wb.measure, seconds=0.05)
 
@@ -39,6 +39,26 @@ def test_a_width_without_kernels_is_simulated_only_and_the_note_says_why() -> No
     assert any("ONNX Runtime: " in note and "4 bits" in note for note in report.notes)
     rows = {each["figure"]: each["text"] for each in report.table()}
     assert rows["latency, ONNX Runtime"] == "simulated only"
+
+
+def test_a_runtime_of_one_batch_only_is_compared_in_that() -> None:
+    from workbench.job import finish
+    from workbench.measurement.agreement import agreeing
+
+    work = trained(Residual)
+    candidate = quantized(work)
+    batches = []
+
+    def outputs(inputs: torch.Tensor) -> torch.Tensor:
+        if len(inputs) != 3:
+            raise RuntimeError("a fixed batch")
+        batches.append(len(inputs))
+        return candidate.call(work, inputs)
+
+    found = finish(agreeing(work, candidate, Prepared(lambda: None, outputs, 0, True), "validation", 3))
+    assert (found.n, found.equal, found.largest) == (30, 1.0, 0.0)  # of 32: the rest does not fill a batch
+    nowhere = Prepared(lambda: None, lambda inputs: inputs.nothing, 0, True)
+    assert finish(agreeing(work, candidate, nowhere, "validation", 3)) is None
 
 
 def test_weights_alone_are_simulated_only() -> None:

@@ -34,17 +34,27 @@ class Agreement:
     n: int
 
 
-def agreeing(work: Workload, candidate: Candidate, prepared: Prepared, split: str) -> Steps[Agreement | None]:
-    """Compare on a few samples of a split (the example itself where there are no data); None where the
-    runtime takes no other batch than the one that is timed."""
+def agreeing(
+    work: Workload, candidate: Candidate, prepared: Prepared, split: str, batch: int = 1
+) -> Steps[Agreement | None]:
+    """Compare on a few samples of a split (the example itself where there are no data).
+
+    None where the data do not go into the runtime, not even in the batch that is timed.
+
+    Args:
+        batch: samples of the batch that is timed; the only one that some runtimes take.
+    """
+    from workbench.data import length
+    from workbench.runtimes.onnx_export import leaves
+
     equal, n, largest, outputs = 0, 0, 0.0, 0.0
     started = time.perf_counter()
     try:
-        for inputs in _batches(work, split):
-            try:
-                ours, theirs = _both(work, candidate, prepared, inputs)
-            except Exception:  # a fixed batch: the runtimes' own exceptions have no common base
-                break
+        size = _size(work, candidate, prepared, split, batch)
+        for inputs in _batches(work, split, size) if size else ():
+            if length(next(leaves(inputs))) < size == batch:  # the rest, for a runtime of one batch only
+                continue
+            ours, theirs = _both(work, candidate, prepared, inputs)
             for a, b in zip(ours, theirs, strict=True):
                 largest = max(largest, float((a - b).abs().amax())) if a.numel() else largest
                 outputs = max(outputs, float(a.abs().amax())) if a.numel() else outputs
@@ -61,15 +71,26 @@ def agreeing(work: Workload, candidate: Candidate, prepared: Prepared, split: st
     return Agreement(equal / n if work.is_classification else None, largest, outputs, n)
 
 
-def _batches(work: Workload, split: str) -> Any:
-    """Inputs, a few samples at a time."""
+def _size(work: Workload, candidate: Candidate, prepared: Prepared, split: str, batch: int) -> int:
+    """How many samples the runtime takes at a time: many, or only as many as are timed; 0 for neither."""
+    many = _FEW if sum(each.numel() for each in work.baseline.parameters()) > 5_000_000 else 64
+    for size in (many, batch):
+        try:
+            _both(work, candidate, prepared, next(_batches(work, split, size)))
+        except Exception:  # another batch than the fixed one: the runtimes' exceptions have no common base
+            continue
+        return size
+    return 0
+
+
+def _batches(work: Workload, split: str, size: int) -> Any:
+    """Inputs, so many samples at a time."""
     from workbench.data import length, slices
 
     data = getattr(work, split, None)
     if data is None:
         yield work.example
         return
-    size = _FEW if sum(each.numel() for each in work.baseline.parameters()) > 5_000_000 else 64
     for inputs, _ in data:
         for start in range(0, length(inputs), size):
             yield slices(inputs, slice(start, start + size))

@@ -158,7 +158,7 @@ class _Run:
         self.notes.extend(model.notes)
         agreement = None
         if model.integer_layers:
-            compared = agreeing(self.work, self.candidate, model, self._split)
+            compared = agreeing(self.work, self.candidate, model, self._split, batch)
             agreement = yield from self._part(compared, runtime.title, start, 0.1 * share)
         steps = timing(model, None if self.is_baseline else baseline, threads=threads, seconds=seconds)
         rounds = yield from self._part(steps, runtime.title, start, share)
