@@ -14,12 +14,14 @@ from workbench.techniques.distill import Distill
 
 SEEDS = (0, 1, 2)
 T_95 = 2.920  # Student's t for three seeds, one-sided 95 %
+EPOCHS = {"outputs": 16, "features": 6}  # of few batches; logits as large as a sure teacher's take a while
 HARDLY = 1e-9  # a weight with which a term is watched and not learned
 
 
 def last_term(work: wb.Workload, loss: str, weights: dict[str, float], seed: int) -> float:
     """What is left of a term in the last epoch, on digits, with a student of half the width."""
-    step = Distill("half-width", loss=loss, epochs=6, learning_rate=0.01, weights=weights)
+    epochs = EPOCHS[KINDS[loss].of]
+    step = Distill("half-width", loss=loss, epochs=epochs, learning_rate=0.01, weights=weights)
     found = []
 
     def watched():
@@ -29,7 +31,7 @@ def last_term(work: wb.Workload, loss: str, weights: dict[str, float], seed: int
                 progress = next(steps)
             except StopIteration:
                 return
-            if loss in progress.record and progress.record["epoch"] >= 5:
+            if loss in progress.record and progress.record["epoch"] >= epochs - 1:
                 found.append(progress.record[loss])
             yield progress
 
