@@ -41,20 +41,24 @@ class ExecuTorch(Runtime):
         from workbench.runtimes.onnx_export import leaves
 
         found = program(model, example, call=call or plain_call, candidate=candidate)
-        method = Loaded.get().load_program(found.data).load_method("forward")
+        loaded = Loaded.get().load_program(found.data)
+        method = loaded.load_method("forward")
         given = list(leaves(example))
 
+        def execute(inputs: list[Any], kept: Any = (loaded, found.data)) -> Any:
+            return method.execute(inputs)  # it reads the program and its bytes, and keeps neither alive
+
         def outputs(inputs: Any) -> Any:
-            computed = tuple(method.execute(list(leaves(inputs))))
+            computed = tuple(execute(list(leaves(inputs))))
             return computed[0].clone() if len(computed) == 1 else tuple(each.clone() for each in computed)
 
         try:
-            method.execute(given)
+            execute(given)
         except RuntimeError as error:
             reason = str(error).strip().split("\n")[0]
             raise RuntimeUnavailable(f"ExecuTorch cannot run the model: {reason}") from error
         return Prepared(
-            lambda: method.execute(given),
+            lambda: execute(given),
             outputs,
             len(found.data),
             False,
