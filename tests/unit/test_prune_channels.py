@@ -234,3 +234,18 @@ def test_a_net_whose_layers_hang_together_without_end_is_refused_in_time(monkeyp
     monkeypatch.setattr(graph, "_MOST_LOOKS", 5)
     with pytest.raises(RecipeError, match="hang together in more ways than can be followed"):
         run(bare("residual"), PruneChannels(0.5))
+
+
+def test_groups_are_found_once_for_all_weights_and_zeros_hide_nothing_from_the_check():
+    from workbench.algorithms.channels.prepared import groups
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        work = Workload(structures.Shuffled(), input_shape=(3, 8, 8))
+    empty = work.candidate().model
+    with torch.no_grad():
+        for each in empty.parameters():
+            each.zero_()
+    found = groups(empty, work)
+    assert "does not see how its channels are used" in found[0].locked
+    assert groups(work.baseline, work) is found

@@ -59,8 +59,10 @@ def _of_makers(group: Group, modules: Mapping[str, nn.Module], power: int) -> Te
     """The mean of `|w| ** power` over what makes each channel, averaged over the layers that make it."""
     found = []
     for part in _making(group, modules):
-        rows = [(w.abs() ** power).flatten(1).mean(1) for w in _rows(modules[part.layer], part)]
-        found.append(_spread(torch.stack(rows).mean(0) ** (1 / power), part, group.channels))
+        rows = [each.flatten(1) for each in _rows(modules[part.layer], part)]
+        sums = torch.stack([torch.linalg.vector_norm(each, power, dim=1) ** power for each in rows]).sum(0)
+        count = sum(each.shape[1] for each in rows)
+        found.append(_spread((sums / count) ** (1 / power), part, group.channels))
     return _mean(found)
 
 

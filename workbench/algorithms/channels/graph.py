@@ -86,9 +86,10 @@ def _bounded() -> Iterator[None]:
 
 def _groups(model: nn.Module, graph: Any) -> Iterator[Group]:
     tied = {name for each in tensors(model) if len(each.names) > 1 for name in each.names}
-    seen: set[str] = set()
+    attention = [path for path, each in model.named_modules() if isinstance(each, nn.MultiheadAttention)]
+    seen = {f"{path}.out_proj" for path in attention}  # a part of the layer around it
     for path, module in model.named_modules():
-        if not isinstance(module, MAKERS) or path in seen or type(module).__name__.startswith("NonDynamic"):
+        if not isinstance(module, MAKERS) or path in seen:
             continue
         if module not in graph.module2node:
             yield _alone(path, "the forward pass does not call it")
