@@ -43,7 +43,10 @@ class MixedBox:
             tooltip="Scan every layer at every width, and write the bits that reach the target",
         )
         self._stop = ipywidgets.Button(
-            description="Stop", icon="stop", disabled=True, tooltip="Stop the scan; it goes on from there"
+            description="Stop choosing",
+            icon="stop",
+            disabled=True,
+            tooltip="Stop the scan; it goes on from there",
         )
         self._told = ipywidgets.HTML()
         self._choose.on_click(lambda _: self.choose())
