@@ -71,6 +71,12 @@ def test_a_layers_own_part_and_what_arrives():
     assert errors.n == 48
 
 
+def test_what_is_written_into_later_is_compared_as_it_was():
+    first, _ = rounding_errors(workload(net(nn.ReLU(inplace=True))), "Quantize(3)")
+    plain, _ = rounding_errors(workload(net()), "Quantize(3)")
+    assert first.arriving == pytest.approx(first.outputs) and first.outputs == plain.outputs
+
+
 def test_only_what_is_rounded_is_noisy():
     errors = rounding_errors(workload(), "Quantize(2, keep=('0',))")
     assert errors.ranked[0] == "2" and errors[0].outputs == math.inf and errors[0].arriving == math.inf

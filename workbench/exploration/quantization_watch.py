@@ -194,7 +194,8 @@ class _Pair:
 
         def hook(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
             given = self._cut(layer, output)
-            self._outputs.setdefault(layer, []).append(given)
+            # copies: what comes next may write into its input, as ReLU(inplace=True) does
+            self._outputs.setdefault(layer, []).append([each.clone() for each in given])
             for before, after in zip(given, self._cut(layer, twin(*args, **kwargs)), strict=True):
                 energy.add(before, after)
 
