@@ -82,6 +82,14 @@ def test_other_options_hold_for_all_layers(work):
     assert mixed.step.keep == ("2",) and mixed.bits["2"] == 32
 
 
+def test_losses_are_counted_from_where_it_starts(work):
+    pruning, context = wb.PruneWeights(0.8), Context(work)
+    pruned = finish(pruning.apply(work.candidate(), context, prepared(pruning, work.candidate(), context)))
+    mixed = mixed_precision(work, max_drop=0.0, start=pruned)
+    assert mixed.drop == 0 and mixed.judged.paired.n == 48
+    assert mixed.stored < mixed_precision(work, max_drop=0.0, bits=(8,)).stored, "zeros take little room"
+
+
 def test_both_targets_must_be_met(work):
     with pytest.raises(WorkbenchError, match=r"a loss of at most 0 points takes .* more than"):
         mixed_precision(work, max_drop=0.0, max_size=file_of(work, wb.Quantize(2)) - 1)

@@ -21,6 +21,7 @@ from workbench.measurement import units
 from workbench.randomness import whole_seed
 
 if TYPE_CHECKING:
+    from workbench.candidate import Candidate
     from workbench.exploration.records import Sensitivity
     from workbench.measurement.accuracy import Accuracy
     from workbench.recipe import Recipe
@@ -115,6 +116,7 @@ def mixing(
     bits: Iterable[int] = BITS,
     samples: int = SAMPLES,
     seed: int = 0,
+    start: Candidate | None = None,
 ) -> Steps[Mixed]:
     """The generator behind `mixed_precision`; a scan that was stopped goes on when it is asked for again.
 
@@ -125,6 +127,8 @@ def mixing(
             workload without classes, the loss that may be added. With both, the smallest file that loses no
             more, which must be small enough.
         bits: the widths to choose from. samples: that the scan looks at.
+        start: the candidate that is rounded, and that losses are counted from; the untouched model where it
+            is not given. What was scanned of it is not remembered.
 
     Raises:
         RecipeError: nothing is asked for, or not what can be. WorkloadError: there are no validation data.
@@ -134,11 +138,11 @@ def mixing(
     step, target = _step(technique), _target(max_size, max_drop)
     widths = sorted({*bits}, reverse=True)
     scan, was_stopped = yield from forward(
-        scanning(work, step, strengths=widths, samples=samples, seed=seed), share(0.0, 0.8)
+        scanning(work, step, strengths=widths, samples=samples, seed=seed, start=start), share(0.0, 0.8)
     )
     if was_stopped:  # half a scan would leave the other layers as they are
         raise Stopped
-    trial = Trial(work, step, scan, seed)
+    trial = Trial(work, step, scan, seed, start)
     if target.drop is not None:
         chosen = yield from trial.smallest(target)
     else:

@@ -16,7 +16,7 @@ from workbench.randomness import step_seed
 if TYPE_CHECKING:
     from workbench.candidate import Candidate
     from workbench.exploration.records import Sensitivity
-    from workbench.measurement.accuracy import Accuracy
+    from workbench.measurement.accuracy import Accuracy, Evaluation
     from workbench.measurement.pairing import Paired
     from workbench.technique import Technique
     from workbench.workload import Workload
@@ -50,8 +50,15 @@ class Judged:
 class Trial:
     """Allocations of bits, tried on the whole model."""
 
-    def __init__(self, work: Workload, step: Technique, scan: Sensitivity, seed: int) -> None:
+    def __init__(
+        self, work: Workload, step: Technique, scan: Sensitivity, seed: int, start: Candidate | None
+    ) -> None:
         self._work, self._step, self._scan, self._seed = work, step, scan, seed
+        self._start = (
+            start if start is not None else work.candidate()
+        )  # one: what is prepared is kept with it
+        self._is_untouched = start is None
+        self._before: Evaluation | None = None
         usable = [each for each in scan if not each.problem and not each.is_untouched]
         if not usable:
             why = next((each.problem for each in scan if each.problem), "it changes none of the layers")
@@ -151,7 +158,7 @@ class Trial:
         from workbench.technique import Context, prepared
 
         if self._latest is None or self._latest[0] != bits:
-            step, start = self.step_of(bits), self._work.candidate()
+            step, start = self.step_of(bits), self._start
             context = Context(self._work, seed=step_seed(self._seed, 0))
             steps = step.apply(start, context, prepared(step, start, context))
             made, was_stopped = yield from forward(steps, share(0.8, 0.0))
@@ -177,9 +184,8 @@ class Trial:
         return self._lost[key]
 
     def judged(self, bits: dict[str, int]) -> Steps[Judged]:
-        """An allocation against the untouched model, on all validation data."""
+        """An allocation against the model it starts from, on all validation data."""
         from workbench.measurement.accuracy import evaluating
-        from workbench.measurement.baselines import evaluating_baseline
         from workbench.measurement.pairing import paired
 
         made = yield from self._made(bits)
@@ -187,9 +193,25 @@ class Trial:
         found, was_stopped = yield from forward(steps, share(0.85, 0.1, "trying: "))
         if was_stopped:
             raise Stopped
-        before = yield from evaluating_baseline(self._work, "validation")
+        before = yield from self._judged_before()
         pair = paired(before, found) if found.predictions is not None else None
         return Judged(found.accuracy, pair, found.loss - before.loss)
+
+    def _judged_before(self) -> Steps[Evaluation]:
+        from workbench.measurement.accuracy import evaluating
+        from workbench.measurement.baselines import evaluating_baseline
+
+        if self._before is None:
+            steps = (
+                evaluating_baseline(self._work, "validation")
+                if self._is_untouched
+                else evaluating(self._work, self._start, "validation")
+            )
+            found, was_stopped = yield from forward(steps, share(0.8, 0.05))
+            if was_stopped:
+                raise Stopped
+            self._before = found
+        return self._before
 
 
 def share(start: float, share: float, words: str = "") -> Callable[[Progress], Progress]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -81,15 +82,23 @@ class MixedBox:
         try:
             if self.is_running or self._session.is_running:
                 raise WorkbenchError("something is going on; press Stop first, or wait for it")
-            step = next((each for each in self._session.recipe if isinstance(each, Quantize)), None)
-            if step is None:
-                raise WorkbenchError("add Quantize to the recipe first: its bits are what is chosen")
-            self.job = mixed_precision.job(self._session.work, step, **target(self._target.value))
+            self.job = self._job(mixed_precision.job)
         except WorkbenchError as error:
             self._session.fail(error)
             return
         self.job.observe(self._heard)
         self.job.start()
+
+    def _job(self, make: Callable[..., Job[Mixed]]) -> Job[Mixed]:
+        """Bits for the recipe's first Quantize, on what the steps before it make without training."""
+        session = self._session
+        steps = session.recipe.steps
+        index = next((n for n, each in enumerate(steps) if isinstance(each, Quantize)), None)
+        if index is None:
+            raise WorkbenchError("add Quantize to the recipe first: its bits are what is chosen")
+        before = Recipe(tuple(each for each in steps[:index] if not each.trains))
+        start = session.estimates.previewer.candidate(before, names=session.names) if len(before) else None
+        return make(session.work, steps[index], start=start, **target(self._target.value))
 
     def stop(self) -> None:
         """What the Stop button does."""
