@@ -34,6 +34,8 @@ class PruneRandomly(Technique, family="pruning", flag="--random"):
         generator = torch.Generator().manual_seed(context.seed)
         masks = {}
         for each in weights(candidate.model):
+            if not context.takes(each.layer):
+                continue
             draws = torch.rand(each.parameter.shape, generator=generator)
             masks[each.name] = Mask(draws >= self.share)
             yield Progress(len(masks), None, each.name)
