@@ -6,6 +6,7 @@ structure, claimed and estimated bytes and MACs first, then accuracy as a runnin
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,7 @@ class Previewer:
     def __init__(self, work: Workload, start: Candidate | None = None) -> None:
         self.work = work
         self.start = start if start is not None else Candidate(work.baseline)
+        self._lock = threading.Lock()
         self._prefixes: dict[tuple[Any, ...], Candidate] = {}
         self._macs: dict[tuple[Any, ...], Macs | None] = {}
 
@@ -143,20 +145,20 @@ class Previewer:
         if index == len(recipe):
             return None
         key = self._key(recipe.steps[: index + 1], seed, names)
-        if key not in self._prefixes:
-            context = Context(self.work, seed=step_seed(seed, index), names=names, is_preview=True)
-            student = recipe.steps[index].structure(candidate, context)
-            if student is None:
-                return None
+        if (kept := self._recall(key)) is not None:
+            return kept
+        context = Context(self.work, seed=step_seed(seed, index), names=names, is_preview=True)
+        student = recipe.steps[index].structure(candidate, context)
+        if student is not None:
             self._keep(key, student)
-        return self._recall(key)
+        return student
 
     def candidate(self, recipe: Recipe, seed: int = 0, names: Mapping[str, Any] | None = None) -> Candidate:
         """What the steps of a recipe without training make."""
         steps = recipe.steps
         keys = [self._key(steps[:n], seed, names or {}) for n in range(len(steps) + 1)]
-        done = next((n for n in range(len(steps), 0, -1) if keys[n] in self._prefixes), 0)
-        candidate = self._recall(keys[done]) if done else self.start
+        found = ((n, kept) for n in range(len(steps), 0, -1) if (kept := self._recall(keys[n])) is not None)
+        done, candidate = next(found, (0, self.start))
         for index in range(done, len(steps)):
             context = Context(self.work, seed=step_seed(seed, index), names=names or {}, is_preview=True)
             step = steps[index]
@@ -168,14 +170,17 @@ class Previewer:
     def _key(steps: tuple[Technique, ...], seed: int, names: Mapping[str, Any]) -> tuple[Any, ...]:
         return (seed, *(settings(step, names) for step in steps))
 
-    def _recall(self, key: tuple[Any, ...]) -> Candidate:
-        candidate = self._prefixes[key] = self._prefixes.pop(key)  # to the end: the longest unused goes first
-        return candidate
+    def _recall(self, key: tuple[Any, ...]) -> Candidate | None:
+        with self._lock:  # views of a panel ask in threads of their own
+            if (candidate := self._prefixes.pop(key, None)) is not None:
+                self._prefixes[key] = candidate  # to the end: the longest unused goes first
+            return candidate
 
     def _keep(self, key: tuple[Any, ...], candidate: Candidate) -> None:
-        self._prefixes[key] = candidate
-        while len(self._prefixes) > _KEPT_PREFIXES:
-            del self._prefixes[next(iter(self._prefixes))]
+        with self._lock:
+            self._prefixes[key] = candidate
+            while len(self._prefixes) > _KEPT_PREFIXES:
+                del self._prefixes[next(iter(self._prefixes))]
 
     def _structure(self, recipe: Recipe, previewed: Recipe, candidate: Candidate) -> Preview:
         from workbench.measurement.compute import layers

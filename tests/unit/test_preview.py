@@ -257,3 +257,13 @@ def test_regression_previews_show_the_metrics():
     assert last.accuracy is None
     assert last.metrics == {"worst": 2.5}
     assert inputs.shape == (30, 6)
+
+
+def test_two_threads_may_ask_for_candidates_at_once():
+    from concurrent.futures import ThreadPoolExecutor
+
+    previewer = Previewer(workload())
+    recipes = [Recipe.parse(f"PruneWeights(0.5) | Quantize({bits})") for bits in (2, 3, 4, 5, 6, 7, 8)] * 12
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(previewer.candidate, recipes))
+    assert all(each.constraints for each in made)
