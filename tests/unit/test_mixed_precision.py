@@ -6,6 +6,7 @@ import itertools
 import random
 
 import pytest
+import torch
 from small import net, workload
 
 import workbench as wb
@@ -90,6 +91,17 @@ def test_losses_are_counted_from_where_it_starts(work):
     assert mixed.stored < mixed_precision(work, max_drop=0.0, bits=(8,)).stored, "zeros take little room"
 
 
+def test_without_classes_the_loss_is_what_may_rise():
+    inputs = torch.randn(48, 6, generator=torch.Generator().manual_seed(0))
+    pair = (inputs, inputs[:, :3] + inputs[:, 3:])
+    numbers = wb.Workload(net(hidden=16), train=pair, validation=pair, loss=torch.nn.functional.mse_loss)
+    mixed = mixed_precision(numbers, max_drop=0.05)
+    assert mixed.accuracy is None and 0 <= mixed.drop <= 0.05 and "loss" in mixed.summary
+    assert mixed_precision(numbers, max_drop=30).stored <= mixed.stored
+    with pytest.raises(RecipeError, match="max_drop must be a loss that may be added, got -1"):
+        mixed_precision(numbers, max_drop=-1)
+
+
 def test_both_targets_must_be_met(work):
     with pytest.raises(WorkbenchError, match=r"a loss of at most 0 points takes .* more than"):
         mixed_precision(work, max_drop=0.0, max_size=file_of(work, wb.Quantize(2)) - 1)
@@ -115,8 +127,8 @@ def test_a_scan_that_was_stopped_goes_on(work):
     [
         ({}, "mixed precision needs a target: max_size='30 KB', or max_drop=0.005 for half a point"),
         ({"max_size": "small"}, "max_size must be bytes like 30_000 or '30 KB', got 'small'"),
-        ({"max_drop": 2}, "max_drop must be a share from 0 to below 1, got 2; half a point is 0.005"),
-        ({"max_drop": True}, "max_drop must be a share from 0 to below 1, got True"),
+        ({"max_drop": 2}, "max_drop must be a share from 0 to below 1; half a point is 0.005, got 2"),
+        ({"max_drop": True}, "max_drop must be a share from 0 to below 1; half a point is 0.005, got True"),
         ({"technique": wb.FineTune(1), "max_drop": 0.1}, "mixed precision chooses the bits of one Quantize"),
     ],
 )

@@ -73,9 +73,9 @@ def chart() -> alt.LayerChart:
     stems = values.mark_rule(color=theme.ink("accent"), strokeWidth=2).encode(
         x=x, y=y, y2=alt.datum(0), tooltip=tooltip
     )
-    heads = values.mark_point(color=theme.ink("accent"), shape="diamond", filled=True, size=38, opacity=1).encode(
-        x=x, y=y, tooltip=tooltip
-    )
+    heads = values.mark_point(
+        color=theme.ink("accent"), shape="diamond", filled=True, size=38, opacity=1
+    ).encode(x=x, y=y, tooltip=tooltip)
     told = named.transform_filter("datum.kind === 'title'")
     text = told.mark_text(align="left", baseline="top", x=4, y=2).encode(text="title:N")
     described = "Where weights lie before rounding, and how many take each value of the grid after it."

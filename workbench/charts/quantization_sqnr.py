@@ -115,11 +115,15 @@ def _points(position: int, each: LayerError) -> list[dict[str, Any]]:
 
 def _text(each: LayerError) -> str:
     own = each.weights if math.isnan(each.outputs) else each.outputs
-    return f"{each.bits} bits · {decibels(own)}"
+    return f"{_bits(each)} · {decibels(own)}"
 
 
 def _told(each: LayerError) -> str:
-    told = f"{each.bits} bits, weights {decibels(each.weights)}"
+    told = f"{_bits(each)}, weights {decibels(each.weights)}"
     if not math.isnan(each.outputs):
         told += f", outputs {decibels(each.outputs)} alone and {decibels(each.arriving)} in the model"
     return told
+
+
+def _bits(each: LayerError) -> str:
+    return "1 bit" if each.bits == 1 else f"{each.bits} bits"

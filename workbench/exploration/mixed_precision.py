@@ -135,7 +135,7 @@ def mixing(
         WorkbenchError: the target cannot be reached; the line says how far one gets.
         Stopped: before there was anything to keep.
     """
-    step, target = _step(technique), _target(max_size, max_drop)
+    step, target = _step(technique), _target(max_size, max_drop, work.is_classification)
     widths = sorted({*bits}, reverse=True)
     scan, was_stopped = yield from forward(
         scanning(work, step, strengths=widths, samples=samples, seed=seed, start=start), share(0.0, 0.8)
@@ -169,7 +169,7 @@ def _step(technique: Technique | Recipe | str) -> Technique:
     return step.replace(layers={}, first_last=False)
 
 
-def _target(max_size: float | str | None, max_drop: float | None) -> Target:
+def _target(max_size: float | str | None, max_drop: float | None, is_share: bool) -> Target:
     if max_size is None and max_drop is None:
         raise RecipeError(
             "mixed precision needs a target: max_size='30 KB', or max_drop=0.005 for half a point"
@@ -178,10 +178,11 @@ def _target(max_size: float | str | None, max_drop: float | None) -> Target:
     if max_size is not None and size is None:
         raise RecipeError(f"max_size must be bytes like 30_000 or '30 KB', got {shown(max_size)}")
     is_number = isinstance(max_drop, (int, float)) and not isinstance(max_drop, bool)
-    if max_drop is not None and not (is_number and 0 <= max_drop < 1):
-        raise RecipeError(
-            f"max_drop must be a share from 0 to below 1, got {shown(max_drop)}; half a point is 0.005"
+    if max_drop is not None and not (is_number and max_drop >= 0 and (max_drop < 1 or not is_share)):
+        wanted = (
+            "a share from 0 to below 1; half a point is 0.005" if is_share else "a loss that may be added"
         )
+        raise RecipeError(f"max_drop must be {wanted}, got {shown(max_drop)}")
     return Target(size, max_drop)
 
 

@@ -108,10 +108,10 @@ class Trial:
             chosen = yield from self._between(0.0, self._least, is_good)
         size = yield from self.size(chosen)
         if not chosen:
-            raise WorkbenchError(f"a loss of at most {_told(drop)} leaves no layer that can be rounded")
+            raise WorkbenchError(f"a loss of at most {self._told(drop)} leaves no layer that can be rounded")
         if target.size is not None and size > target.size:
             raise WorkbenchError(
-                f"a loss of at most {_told(drop)} takes {units.size(size)}, more than "
+                f"a loss of at most {self._told(drop)} takes {units.size(size)}, more than "
                 f"{units.size(target.size)}; allow one of them more, or train: | FineTune(epochs=2)"
             )
         return chosen
@@ -197,6 +197,9 @@ class Trial:
         pair = paired(before, found) if found.predictions is not None else None
         return Judged(found.accuracy, pair, found.loss - before.loss)
 
+    def _told(self, drop: float) -> str:
+        return f"{100 * drop:g} points" if self._work.is_classification else f"{drop:g}"
+
     def _judged_before(self) -> Steps[Evaluation]:
         from workbench.measurement.accuracy import evaluating
         from workbench.measurement.baselines import evaluating_baseline
@@ -222,10 +225,6 @@ def share(start: float, share: float, words: str = "") -> Callable[[Progress], P
         return Progress(done, 1, words + progress.message, progress.record)
 
     return scaled
-
-
-def _told(drop: float) -> str:
-    return f"{100 * drop:g} points" if drop < 1 else f"{drop:g}"
 
 
 def _key(bits: Mapping[str, int]) -> frozenset[tuple[str, int]]:

@@ -92,7 +92,7 @@ class RoundedWeights:
     def title(self) -> str:
         """`fc1, channel 3: 4 bits, 18.3 dB`."""
         told = f", {decibels(self.error)}" if math.isfinite(self.error) else ""
-        return f"{self.name}: {self.bits} bits{told}"
+        return f"{self.name}: {self.bits} {'bit' if self.bits == 1 else 'bits'}{told}"
 
 
 @dataclass(frozen=True)
