@@ -105,6 +105,18 @@ def test_a_scan_says_which_layer_hurts(panel: Quantization):
     assert panel.scan.technique == "Quantize" and set(panel.scan.ranked) == {"0", "2"}
 
 
+def test_a_calibration_is_repeated_with_other_samples(panel: Quantization):
+    show(panel, "Quantize(weights=8, activations=4, samples=16)")
+    panel.calibration.row.start()
+    panel.wait()
+    assert len(panel.calibration.found.accuracies) == 5
+    assert "calibrated 5 times" in panel.calibration.row.said
+    assert "0/input" in panel.calibration._table.value
+    show(panel, "Quantize(weights=8)")
+    panel.calibration.row.start()
+    assert "nothing is calibrated" in panel.error
+
+
 def test_a_button_chooses_bits_for_each_layer(panel: Quantization):
     show(panel, "PruneWeights(sparsity=0.5) | Quantize(weights=8) | FineTune(epochs=1)")
     panel.mixed.target = "20 points"
@@ -112,7 +124,7 @@ def test_a_button_chooses_bits_for_each_layer(panel: Quantization):
     panel.wait()
     assert panel.mixed.mixed.drop <= 0.2
     assert panel.recipe.steps[1] == panel.mixed.mixed.step and len(panel.recipe) == 3
-    assert "stored" in panel.mixed._told.value and panel.error == ""
+    assert "stored" in panel.mixed.row.said and panel.error == ""
 
 
 def test_what_cannot_be_reached_or_meant_is_said_in_words(panel: Quantization):

@@ -76,12 +76,15 @@ class Calibrations:
         rows = ("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
         return "\n".join([self.summary, *rows])
 
-    def _repr_html_(self) -> str:
+    def to_table(self) -> str:
+        """The table as HTML."""
         head, *rows = self.lines()
         cells = "".join(f"<th>{escape(each)}</th>" for each in head)
         body = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in line)}</tr>" for line in rows)
-        table = f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
-        return f"<p>{escape(self.summary)}</p>{table}"
+        return f'<table class="wb-table"><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>'
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self.summary)}</p>{self.to_table()}"
 
 
 def calibrations(work: Workload, technique: Technique | str, **options: Any) -> Calibrations:

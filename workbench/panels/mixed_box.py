@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from html import escape
 from typing import TYPE_CHECKING
 
 import ipywidgets
@@ -12,6 +10,7 @@ import ipywidgets
 from workbench.errors import RecipeError, WorkbenchError, shown
 from workbench.job import Job
 from workbench.measurement import units
+from workbench.panels.job_row import JobRow
 from workbench.panels.session import Session
 from workbench.recipe import Recipe
 from workbench.techniques.quantize import Quantize
@@ -29,7 +28,6 @@ class MixedBox:
 
     def __init__(self, session: Session) -> None:
         self.mixed: Mixed | None = None
-        self.job: Job[Mixed] | None = None
         self._session = session
         self._target = ipywidgets.Text(
             value="0.5 points",
@@ -38,23 +36,17 @@ class MixedBox:
             style={"description_width": "auto"},
             tooltip=f"At most: {HINT}",
         )
-        self._choose = ipywidgets.Button(
-            description="Choose bits",
-            icon="sliders",
-            tooltip="Scan every layer at every width, and write the bits that reach the target",
+        self.row = JobRow(
+            session,
+            "Choose bits",
+            "Stop choosing",
+            "sliders",
+            "Scan every layer at every width, and write the bits that reach the target",
+            self._job,
+            self._ended,
+            (self._target,),
         )
-        self._stop = ipywidgets.Button(
-            description="Stop choosing",
-            icon="stop",
-            disabled=True,
-            tooltip="Stop the scan; it goes on from there",
-        )
-        self._told = ipywidgets.HTML()
-        self._choose.on_click(lambda _: self.choose())
-        self._stop.on_click(lambda _: self.stop())
-        row = ipywidgets.HBox([self._target, self._choose, self._stop])
-        row.layout.flex_flow = "row wrap"
-        self.widget = ipywidgets.VBox([row, self._told])
+        self.widget = self.row.widget
         self.widget.add_class("wb-mixed")
 
     @property
@@ -68,46 +60,19 @@ class MixedBox:
 
     def refresh(self) -> None:
         """A run and a scan do not go on together."""
-        self._choose.disabled = self._session.is_running or self.is_running
-
-    @property
-    def is_running(self) -> bool:
-        """Whether bits are being chosen."""
-        return self.job is not None and self.job.is_running
+        self.row.refresh()
 
     def choose(self) -> None:
         """What the button does: begin to choose, in a thread of its own."""
-        from workbench.exploration import mixed_precision
-
-        try:
-            if self.is_running or self._session.is_running:
-                raise WorkbenchError("something is going on; press Stop first, or wait for it")
-            self.job = self._job(mixed_precision.job)
-        except WorkbenchError as error:
-            self._session.fail(error)
-            return
-        self.job.observe(self._heard)
-        self.job.start()
-
-    def _job(self, make: Callable[..., Job[Mixed]]) -> Job[Mixed]:
-        """Bits for the recipe's first Quantize, on what the steps before it make without training."""
-        session = self._session
-        steps = session.recipe.steps
-        index = next((n for n, each in enumerate(steps) if isinstance(each, Quantize)), None)
-        if index is None:
-            raise WorkbenchError("add Quantize to the recipe first: its bits are what is chosen")
-        before = Recipe(tuple(each for each in steps[:index] if not each.trains))
-        start = session.estimates.previewer.candidate(before, names=session.names) if len(before) else None
-        return make(session.work, steps[index], start=start, **target(self._target.value))
+        self.row.start()
 
     def stop(self) -> None:
-        """What the Stop button does."""
-        if self.job is not None:
-            self.job.stop()
+        """What the Stop button does; the scan goes on from there when it is asked for again."""
+        self.row.stop()
 
     def close(self) -> None:
         """The panel is closed."""
-        self.stop()
+        self.row.close()
 
     def wait(self, timeout: float = 60.0) -> None:
         """Wait until the choice is made, however it ends.
@@ -115,30 +80,25 @@ class MixedBox:
         Raises:
             TimeoutError: it is not after `timeout` seconds.
         """
-        if self.job is not None:
-            try:
-                self.job.wait(timeout)
-            except TimeoutError:
-                raise
-            except Exception:  # the status line has it
-                return
+        self.row.wait(timeout)
 
-    def _heard(self, job: Job[Mixed]) -> None:
-        """Say how far it is; at the end write the recipe."""
-        self._session.estimates.pause(job.is_running)
-        self._choose.disabled, self._stop.disabled = job.is_running, not job.is_running
-        if job.is_running:
-            left = f", {units.seconds(job.remaining)} left" if job.remaining is not None else ""
-            self._told.value = f'<span role="status">{escape(job.progress.message)}{left}</span>'
-        elif job.error is not None:
-            self._told.value = ""
-            self._session.fail(job.error)
-        elif job.result is None:
-            self._told.value = '<span role="status">stopped; press again to go on from there</span>'
-        else:
-            self.mixed = job.result
-            self._told.value = f'<span role="status">{escape(job.result.summary)}</span>'
-            self._session.write(_with(self._session.recipe, job.result))
+    def _job(self) -> Job[Mixed]:
+        """Bits for the recipe's first Quantize, on what the steps before it make without training."""
+        from workbench.exploration import mixed_precision
+
+        session = self._session
+        steps = session.recipe.steps
+        index = next((n for n, each in enumerate(steps) if isinstance(each, Quantize)), None)
+        if index is None:
+            raise WorkbenchError("add Quantize to the recipe first: its bits are what is chosen")
+        before = Recipe(tuple(each for each in steps[:index] if not each.trains))
+        start = session.estimates.previewer.candidate(before, names=session.names) if len(before) else None
+        return mixed_precision.job(session.work, steps[index], start=start, **target(self._target.value))
+
+    def _ended(self, mixed: Mixed) -> str:
+        self.mixed = mixed
+        self._session.write(_with(self._session.recipe, mixed))
+        return mixed.summary
 
 
 def target(text: str) -> dict[str, float | str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from workbench.panels.calibration_box import CalibrationBox
 from workbench.panels.family import FamilyPanel
 from workbench.panels.mixed_box import MixedBox
 from workbench.panels.quantization_box import QuantizationBox
@@ -27,7 +28,7 @@ class Quantization(FamilyPanel):
     """
 
     begins_with = Quantize
-    shows = (QuantizationBox, SensitivityBox, MixedBox)
+    shows = (QuantizationBox, CalibrationBox, SensitivityBox, MixedBox)
 
     @property
     def sensitivity(self) -> SensitivityBox:
@@ -38,6 +39,11 @@ class Quantization(FamilyPanel):
     def scan(self) -> Sensitivity | None:
         """What was scanned so far."""
         return self.sensitivity.scan
+
+    @property
+    def calibration(self) -> CalibrationBox:
+        """The view that calibrates again with other samples."""
+        return self.view(CalibrationBox)
 
     @property
     def mixed(self) -> MixedBox:
@@ -65,11 +71,12 @@ class Quantization(FamilyPanel):
         return self.rounding.ranges
 
     def wait(self, timeout: float = 60.0) -> None:
-        """Wait until the scan, the choice of bits, the run and the preview are done.
+        """Wait until the scan, what the other buttons began, the run and the preview are done.
 
         Raises:
             TimeoutError: they are not after `timeout` seconds.
         """
         self.sensitivity.wait(timeout)
+        self.calibration.row.wait(timeout)
         self.mixed.wait(timeout)
         super().wait(timeout)
