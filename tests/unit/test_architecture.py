@@ -81,6 +81,11 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
+def known_modules() -> frozenset[str]:
+    return frozenset(repository.name_of(path) for path in repository.modules())
+
+
 def names(node: ast.AST, package: str) -> list[str]:
     """The modules an import statement names: `from workbench import recipe` names both."""
     if isinstance(node, ast.Import):
@@ -89,8 +94,7 @@ def names(node: ast.AST, package: str) -> list[str]:
         return []
     base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
     module = ".".join([*base, *filter(None, [node.module])])
-    known = {repository.name_of(path) for path in repository.modules()}
-    inside = [f"{module}.{alias.name}" for alias in node.names if f"{module}.{alias.name}" in known]
+    inside = [f"{module}.{alias.name}" for alias in node.names if f"{module}.{alias.name}" in known_modules()]
     return inside or [module]
 
 
@@ -98,6 +102,7 @@ def is_for_types(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
 
 
+@cache
 def imports(path: Path) -> list[Import]:
     """Everything a file imports when it runs; imports that only types need are left out."""
     name = repository.name_of(path)
