@@ -7,7 +7,10 @@ of `torch.nn.utils.prune`. The person's model keeps all of them.
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Mapping
+from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +21,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from workbench.errors import WorkloadError
 
+_UNCHANGING = (bool, int, float, str, type(None))
 _COMPUTING = (WeightNorm, SpectralNorm, BasePruningMethod)
 
 
@@ -47,7 +51,41 @@ def own_copy(model: nn.Module, instead: Mapping[int, Tensor] | None = None) -> n
     kept = (value for module in model.modules() for value in vars(module).values())
     computed = {id(each): each for each in kept if isinstance(each, Tensor) and not each.is_leaf}
     values = {key: each.detach().clone() for key, each in computed.items()}
-    return copy.deepcopy(model, memo={**values, **(instead or {})})
+    return _copied(model, {**values, **(instead or {})})
+
+
+def _copied(module: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    """What `copy.deepcopy` gives, in half the time: most of what a module holds is empty or a number."""
+    if id(module) in memo:
+        return memo[id(module)]
+    if not _is_copied_by_its_attributes(type(module)):
+        return copy.deepcopy(module, memo)
+    new = memo[id(module)] = object.__new__(type(module))
+    for name, value in vars(module).items():
+        if name == "_modules":
+            made: Any = type(value)()
+            made.update(
+                {key: None if child is None else _copied(child, memo) for key, child in value.items()}
+            )
+        elif type(value) in _UNCHANGING:
+            made = value
+        elif type(value) in (dict, OrderedDict) and not value:
+            made = type(value)()
+        else:
+            made = copy.deepcopy(value, memo)
+        vars(new)[name] = made
+    return new
+
+
+@cache
+def _is_copied_by_its_attributes(cls: type[nn.Module]) -> bool:
+    """Whether a class leaves to Python how it is copied."""
+    if any(
+        hasattr(cls, name) for name in ("__deepcopy__", "__getnewargs__", "__getnewargs_ex__", "__slots__")
+    ):
+        return False
+    left = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__new__")
+    return all(getattr(cls, name) is getattr(nn.Module, name) for name in left)
 
 
 def _write_out(module: nn.Module) -> None:

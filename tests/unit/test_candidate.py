@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from workbench.candidate import Candidate
 from workbench.constraints import Grid, Mask
 from workbench.layers import weights
+from workbench.plain import own_copy
 
 X, Y = blobs(12)
 
@@ -219,3 +220,31 @@ def test_the_workloads_candidate_is_its_baseline_on_own_tensors():
     assert same(states(candidate.model), states(work.baseline))
     assert torch.equal(candidate.call(work, X), work.baseline(X))
     assert candidate.model[0].weight is not work.baseline[0].weight
+
+
+def test_a_copy_has_nothing_in_common_with_its_model_but_what_it_was_given():
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.gone = nn.Linear(3, 3), None
+            self.again = self.first
+            self.register_module("none", None)
+            self.listed = [self.first, {"scale": torch.ones(2)}]  # plain attributes, which torch does not see
+            self.first.register_forward_hook(lambda *_: None)
+
+        def __len__(self) -> int:  # such a module counts as false
+            return 0
+
+    model = nn.Sequential(Own(), nn.BatchNorm1d(3), nn.GRU(3, 3), nn.MultiheadAttention(4, 2))
+    copied = own_copy(model)
+    own, like = copied[0], model[0]
+    assert own is not like and own.first is own.again is own.listed[0] and own.first is not like.first
+    assert own.listed[1]["scale"] is not like.listed[1]["scale"]
+    assert own._modules["none"] is None and len(own.first._forward_hooks) == 1
+    own.first._forward_hooks.clear()
+    assert len(like.first._forward_hooks) == 1
+    assert [name for name, _ in copied.named_modules()] == [name for name, _ in model.named_modules()]
+    assert copied.state_dict().keys() == model.state_dict().keys()
+    theirs = {each.data_ptr() for each in model.state_dict().values()}
+    assert not any(each.data_ptr() in theirs for each in copied.state_dict().values())
+    assert copied[2]._flat_weights[0] is copied[2].weight_ih_l0
