@@ -24,6 +24,8 @@ from typing import Any, ClassVar
 import nbformat
 from playwright.sync_api import Browser, Page, Playwright, Route
 
+from workbench.labextension import shipping
+
 OUTPUT = Path(__file__).resolve().parent.parent / "output"
 INSTALL = (
     "no Chromium here; install one: python -m playwright install chromium (or: apt-get install chromium)"
@@ -278,7 +280,11 @@ def _own_folders(folder: Path) -> dict[str, str]:
     news.parent.mkdir(parents=True, exist_ok=True)
     news.write_text(json.dumps(_NO_NEWS))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, **{name: str(folder / each) for name, each in names.items()}, "PATH": path}
+    # the front end of this checkout, whatever the environment has installed
+    shipping.put(folder / "share" / "labextensions", folder / "generated")
+    share = [str(folder / "share"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
+    own = {"PATH": path, "JUPYTER_PATH": os.pathsep.join(share)}
+    return {**os.environ, **{name: str(folder / each) for name, each in names.items()}, **own}
 
 
 def _free_port() -> int:
