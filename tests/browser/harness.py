@@ -59,6 +59,7 @@ class Lab:
     """A running JupyterLab whose notebooks lie in `folder / "notebooks"`."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.notebooks = folder / "notebooks"
         self.notebooks.mkdir(parents=True, exist_ok=True)
         self._log = folder / "server.log"
@@ -102,6 +103,13 @@ class Lab:
         notebook.cells = [nbformat.v4.new_code_cell(source) for source in cells]
         nbformat.write(notebook, str(self.notebooks / f"{name}.ipynb"))
         return f"{name}.ipynb"
+
+    def choose(self, plugin: str, settings: dict[str, Any]) -> None:
+        """Write a plug-in's settings, as the settings editor does; pages that are opened later have them."""
+        name, _, key = plugin.partition(":")
+        path = self.folder / "settings" / name / f"{key}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings))
 
     def address(self, file: str) -> str:
         """The page of one notebook, in a workspace of its own."""
@@ -162,7 +170,7 @@ class Notebook:
     def reload(self) -> None:
         """Load the page (again); the kernel goes on."""
         self.page.goto(self._lab.address(self._file))
-        self.page.wait_for_function(_KERNEL_READY, timeout=90_000)
+        self.page.wait_for_function(KERNEL_READY, timeout=90_000)
 
     def python(self, expression: str) -> Any:
         """The value of a Python expression in the kernel, through JSON.
@@ -307,7 +315,7 @@ def _literal(text: str) -> str:
     return ast.literal_eval(text)
 
 
-_KERNEL_READY = """() => {
+KERNEL_READY = """() => {
   const widget = window.jupyterapp?.shell?.currentWidget;
   const kernel = widget?.sessionContext?.session?.kernel;
   return kernel?.connectionStatus === 'connected' && kernel.status === 'idle' && widget.content?.widgets;

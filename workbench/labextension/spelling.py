@@ -14,13 +14,14 @@ _QUOTES = ("", '"', "'")
 
 def word(name: str) -> str | None:
     """The name as one word of a line: `net`, `"my net"`; None where no quotes hold it together."""
-    for quote in _QUOTES:
+    for quote in _QUOTES if name else ():
         text = f"{quote}{name}{quote}"
         try:
             found = words.split(f"x {text} x")
         except WorkbenchError:
             continue
-        if "\n" not in name and [each.value for each in found] == ["x", name, "x"] and not found[1].is_flag:
+        is_one_word = [each.value for each in found] == ["x", name, "x"] and not found[1].is_flag
+        if is_one_word and "\n" not in name:
             return text
     return None
 

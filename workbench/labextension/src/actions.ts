@@ -10,7 +10,7 @@ import { Later, Missing, ask } from './kernel';
 import type { Family, Listing, Model, Saved, Version } from './records';
 import { StudioTab } from './studio';
 
-/** The actions; what goes wrong is told in a notification of one line. */
+/** The actions; what goes wrong is told in one line. */
 export class Actions {
   /**
    * @param hasTabs Whether a tab can stand beside the notebook; the studio opens in the notebook where not.
@@ -95,7 +95,7 @@ export class Actions {
     const told = await ask<Saved>(kernel, { do: 'save', id: version.id, path, replace });
     if (told.error) throw new Error(told.error);
     if (told.exists === undefined) {
-      Notification.success(told.said ?? '', { autoClose: 5000 });
+      this.follower.current?.say(told.said ?? '');
       return;
     }
     const { button } = await showDialog({
@@ -157,12 +157,14 @@ export class Actions {
     await showDialog({ title, body, buttons: [Dialog.okButton()] });
   }
 
-  /** Do it; what goes wrong is told. */
+  /** Do it; what goes wrong is told, in the panel and, where that is not in sight, beside it. */
   private async told(action: Promise<unknown>): Promise<void> {
+    this.follower.current?.say('');
     try {
       await action;
     } catch (error) {
-      Notification.error(reason(error), { autoClose: 10000 });
+      this.follower.current?.say(reason(error));
+      if (!this.follower.isShown) Notification.error(reason(error), { autoClose: 10000 });
     }
   }
 

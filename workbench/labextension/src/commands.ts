@@ -91,8 +91,8 @@ export function offer(
   const category = trans.__('Compression workbench');
   for (const command of Object.values(Command))
     palette?.addItem({ command, category, args: { isPalette: true } });
-  launcher?.add({ command: Command.create, category: trans.__('Notebook'), rank: 100 });
-  launcher?.add({ command: Command.lessons, category: trans.__('Other'), rank: 100 });
+  launcher?.add({ command: Command.create, category, rank: 1 });
+  launcher?.add({ command: Command.lessons, category, rank: 2 });
 }
 
 /** The path of a person's own copy of a lesson that is chosen; null where none is. */

@@ -1,6 +1,11 @@
 // The plug-in that JupyterLab and Notebook 7 load.
 
-import { ILabShell, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
+import {
+  ILabShell,
+  ILayoutRestorer,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
+} from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { ILauncher } from '@jupyterlab/launcher';
@@ -20,11 +25,20 @@ const plugin: JupyterFrontEndPlugin<void> = {
   description: 'Launcher card, left-hand panel and toolbar button of the compression workbench.',
   autoStart: true,
   requires: [INotebookTracker],
-  optional: [ILabShell, ICommandPalette, ILauncher, IDefaultFileBrowser, ISettingRegistry, ITranslator],
+  optional: [
+    ILabShell,
+    ILayoutRestorer,
+    ICommandPalette,
+    ILauncher,
+    IDefaultFileBrowser,
+    ISettingRegistry,
+    ITranslator
+  ],
   activate: (
     app: JupyterFrontEnd,
     tracker: INotebookTracker,
     labShell: ILabShell | null,
+    restorer: ILayoutRestorer | null,
     palette: ICommandPalette | null,
     launcher: ILauncher | null,
     browser: IDefaultFileBrowser | null,
@@ -36,6 +50,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const actions = new Actions(app, follower, labShell !== null, trans);
     const panel = new Panel(follower, actions, trans);
     app.shell.add(panel, 'left', { rank: 650, type: 'Compression workbench' });
+    restorer?.add(panel, panel.id);
     addCommands({ app, actions, follower, browser, trans, panelId: panel.id });
     offer(palette, launcher, trans);
     registry?.load(ID).then(

@@ -61,6 +61,11 @@ function Contents({ watched, actions, trans }: Common & { watched: Watched | nul
           {said(watched, trans)}
         </p>
       </header>
+      {watched?.note && (
+        <p className="wbx-note-line" role="status">
+          {watched.note}
+        </p>
+      )}
       {listing?.differ && <Differ told={listing} trans={trans} />}
       {watched?.state.kind === 'ready' && listing && (
         <Listed listing={listing} actions={actions} trans={trans} />

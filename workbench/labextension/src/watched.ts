@@ -23,6 +23,8 @@ export class Watched implements IDisposable {
   state: State = { kind: 'starting' };
   listing: (Listing & Told) | null = null;
   isBusy = false;
+  /** What came of the last action, in a line. */
+  note = '';
   isDisposed = false;
   readonly changed = new Signal<this, void>(this);
 
@@ -59,6 +61,12 @@ export class Watched implements IDisposable {
     this.soon(0);
   }
 
+  /** Show what came of an action. */
+  say(note: string): void {
+    this.note = note;
+    this.changed.emit();
+  }
+
   dispose(): void {
     if (this.isDisposed) return;
     this.isDisposed = true;
@@ -81,6 +89,7 @@ export class Watched implements IDisposable {
   /** Another kernel, or the same one anew: what was known is gone. */
   private begin(kernel: Kernel.IKernelConnection | null): void {
     this.listing = null;
+    this.note = '';
     this.isListening = false;
     this.own.clear();
     kernel?.registerCommTarget(TARGET, comm => {

@@ -99,6 +99,12 @@
   outline-offset: 1px;
 }
 
+.wbx-note-line {
+  border-left: 3px solid var(--jp-brand-color1);
+  overflow-wrap: anywhere;
+  padding-left: 8px;
+}
+
 .wbx-warning {
   border-left: 3px solid var(--jp-warn-color1);
   padding-left: 8px;
