@@ -238,7 +238,7 @@ def test_what_is_missing_is_said_in_place(models):
     panel.wait_for("This kernel speaks echo")
     models.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     panel.wait_for("This notebook has no kernel")
-    models.page.evaluate("() => window.jupyterapp.shell.currentWidget.close()")
+    models.page.evaluate("() => window.jupyterapp.shell.currentWidget.dispose()")
     panel.wait_for("models.ipynb")
 
 
@@ -293,7 +293,7 @@ def test_lessons_open_as_copies_of_ones_own(models, lab):
     assert {each.name for each in folder.glob("*.ipynb")} == {"00-quickstart.ipynb", "00-quickstart-2.ipynb"}
     for _ in range(2):
         models.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-        models.page.evaluate("() => window.jupyterapp.shell.currentWidget.close()")
+        models.page.evaluate("() => window.jupyterapp.shell.currentWidget.dispose()")
 
 
 def test_settings_reach_new_kernels_and_charts(browser, lab: Lab):

@@ -23,9 +23,13 @@ def test_built_files_are_of_these_sources():
 
 
 def test_front_end_has_the_version_of_the_package():
-    versions = {json.loads((FOLDER / name / "package.json").read_text())["version"] for name in (".", "built")}
+    versions = {
+        json.loads((FOLDER / name / "package.json").read_text())["version"] for name in (".", "built")
+    }
     assert versions == {workbench.__version__}, "change package.json, then: hatch run frontend:build"
-    assert f'"{workbench.__version__}"' in "".join(path.read_text() for path in FOLDER.glob("built/static/*.js"))
+    assert f'"{workbench.__version__}"' in "".join(
+        path.read_text() for path in FOLDER.glob("built/static/*.js")
+    )
 
 
 def test_front_end_is_small():

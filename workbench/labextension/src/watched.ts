@@ -38,7 +38,8 @@ export class Watched implements IDisposable {
     });
     this.begin(this.kernel);
     void context.ready.then(() => {
-      this.statusChanged(context, context.kernelDisplayStatus as Kernel.Status);
+      this.hasBegun = true;
+      this.statusChanged(context, this.kernel?.status ?? 'unknown');
     });
   }
 
@@ -92,20 +93,21 @@ export class Watched implements IDisposable {
     this.note = '';
     this.isListening = false;
     this.own.clear();
+    this.hasBegun ||= kernel !== null;
     kernel?.registerCommTarget(TARGET, comm => {
       comm.onMsg = () => {
         this.isStale = true;
         this.soon(REST);
       };
     });
-    this.show({ kind: kernel ? 'starting' : this.context.isReady ? 'no-kernel' : 'starting' });
+    this.show({ kind: kernel || !this.hasBegun ? 'starting' : 'no-kernel' });
     this.refresh();
   }
 
   private statusChanged(_: ISessionContext, status: Kernel.Status): void {
     if (status === 'restarting' || status === 'autorestarting') this.begin(this.kernel);
     if (status === 'dead') this.show({ kind: 'dead' });
-    if (!this.kernel && this.context.isReady) this.show({ kind: 'no-kernel' });
+    if (!this.kernel && this.hasBegun && status === 'unknown') this.show({ kind: 'no-kernel' });
     this.noteBusy(status === 'busy' && this.own.size === 0);
     if (status === 'idle' && this.isStale) this.soon(REST);
   }
@@ -185,6 +187,7 @@ export class Watched implements IDisposable {
   }
 
   private readonly own = new Set<string>(); // messages that this asked
+  private hasBegun = false; // before, a notebook without a kernel is one that waits for it
   private wanted = false;
   private isStale = true;
   private isAsking = false;
