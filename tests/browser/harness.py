@@ -40,6 +40,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+_MODULES = {"lab": "jupyterlab", "notebook": "notebook"}
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 _LOCAL = ("http://127.0.0.1", "http://localhost", "ws://127.0.0.1", "data:", "blob:")
 _NOT_OURS = ("Could not restore the debugger state",)  # JupyterLab, when a page is left while it asks
@@ -56,15 +57,22 @@ def chromium(playwright: Playwright) -> str | None:
 
 
 class Lab:
-    """A running JupyterLab whose notebooks lie in `folder / "notebooks"`."""
+    """A running JupyterLab whose notebooks lie in `folder / "notebooks"`.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        application: "lab", or "notebook" for Notebook 7.
+        arguments: more for the command that starts it.
+    """
+
+    def __init__(self, folder: Path, application: str = "lab", arguments: Sequence[str] = ()) -> None:
         self.folder = folder
         self.notebooks = folder / "notebooks"
         self.notebooks.mkdir(parents=True, exist_ok=True)
         self._log = folder / "server.log"
         self._token = secrets.token_hex(8)
         self._port = _free_port()
+        self._application = application
+        self._arguments = arguments
         self._environment = _own_folders(folder)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -74,10 +82,13 @@ class Lab:
 
     def start(self) -> Lab:
         """Start the server and wait until it answers."""
+        application = "JupyterNotebookApp" if self._application == "notebook" else "LabApp"
+        exposing = f"{application}.expose_app_in_browser"
         command = [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *(sys.executable, "-m", _MODULES[self._application], "--no-browser", "--allow-root"),
             *(f"--port={self._port}", f"--IdentityProvider.token={self._token}"),
-            *(f"--ServerApp.root_dir={self.notebooks}", "--LabApp.expose_app_in_browser=True"),
+            *(f"--ServerApp.root_dir={self.notebooks}", f"--{exposing}=True"),
+            *self._arguments,
         ]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
