@@ -125,6 +125,8 @@ class Lab:
     def address(self, file: str) -> str:
         """The page of one notebook, in a workspace of its own."""
         workspace = Path(file).stem.replace("/", "-")
+        if self._application == "notebook":
+            return f"{self.url}/notebooks/{file}?token={self._token}"
         return f"{self.url}/lab/workspaces/{workspace}/tree/{file}?reset&token={self._token}"
 
     def _wait_until_up(self, timeout: float = 90) -> None:
