@@ -120,10 +120,6 @@ class Session:
         self._last = self._example
         return self._example
 
-    def is_example(self, work: Workload) -> bool:
-        """Whether this is the built-in example that a bare `%compress` opened."""
-        return self._example is not None and self._example.work is work
-
     def code_of(self, work: Workload) -> str | None:
         """The Python that makes a workload of these magics again; None for one that is not theirs."""
         if self._example is not None and self._example.work is work:

@@ -61,11 +61,6 @@ def trees() -> list[VersionTree]:
     return list(_trees.values())
 
 
-def folder() -> Path | None:
-    """Where versions are kept; None for memory only."""
-    return _folder
-
-
 def observe(observer: Callable[[VersionTree], None]) -> Callable[[], None]:
     """Call `observer(tree)` after every change of any tree, of later ones too; returns what ends that."""
     _observers.append(observer)
@@ -77,4 +72,4 @@ def _tell(tree: VersionTree) -> None:
         observer(tree)
 
 
-__all__ = ["FILE", "Version", "VersionTree", "folder", "keep_in", "observe", "tree_for", "trees"]
+__all__ = ["FILE", "Version", "VersionTree", "keep_in", "observe", "tree_for", "trees"]
