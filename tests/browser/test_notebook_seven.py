@@ -11,6 +11,8 @@ from harness import Lab, Notebook
 pytest.importorskip("notebook", reason="Notebook 7 is not installed here; it is among the packages for tests")
 pytestmark = pytest.mark.browser
 
+# Notebook 7.6 says this on every page, with no extension at all too
+NOT_OURS = "Cannot read properties of undefined (reading 'schema')"
 CELL = "import workbench as wb\nwork = wb.examples.load('digits')"
 
 
@@ -41,4 +43,5 @@ def test_panel_and_studio_in_notebook_7(browser, seven):
         notebook.screenshot("notebook-7")
     finally:
         notebook.close()
-    assert notebook.outside == [] and notebook.errors == []
+    assert notebook.outside == []
+    assert [each for each in notebook.errors if each != NOT_OURS] == []
