@@ -24,7 +24,7 @@ BUILT, RECORD = HERE / "built", HERE / "built.json"
 SOURCES = ("src", "style", "schema", "package.json", "package-lock.json", "tsconfig.json", ".npmrc")
 LINTED = ("eslint.config.mjs", ".prettierignore")
 NO_NODE = 75  # exit code where the tools cannot be had here (sysexits.h: a temporary failure)
-PATIENCE = 150  # seconds for npm
+PATIENCE = 100  # seconds for npm
 _ENTRY = re.compile(r"=\{(\d+)\(e,r,n\)")
 _NAME = re.compile(r"remoteEntry\.[0-9a-f]+\.js")
 
@@ -53,7 +53,7 @@ def record(root: Path) -> dict[str, str]:
 def comparable(built: Path) -> dict[str, str]:
     """The built files by name, without the one number that depends on the folder they were built in.
 
-    It is the id of the entry's module, made of its absolute path; the hash in the entry's name follows from it.
+    It is the id of the entry's module, made of its path; the hash in the entry's name follows from it.
     """
     files = {}
     for path in built.rglob("*"):
