@@ -284,7 +284,7 @@ def opened(browser: Browser, lab: Lab, name: str, cells: Sequence[str], **contex
         yield notebook
     finally:
         notebook.close()
-    assert notebook.outside == [] and notebook.errors == []
+    assert notebook.outside == [] and notebook.errors == [], f"{notebook.outside} {notebook.errors}"
 
 
 def _own_folders(folder: Path) -> dict[str, str]:

@@ -17,7 +17,7 @@ from front_end import (
     restart,
     sources,
 )
-from harness import DARK, LIGHT, Lab, Notebook, opened
+from harness import DARK, KERNEL_READY, LIGHT, Lab, Notebook, opened
 
 pytestmark = pytest.mark.browser
 
@@ -293,6 +293,7 @@ def test_lessons_open_as_copies_of_ones_own(models, lab):
     models.page.wait_for_function(IN_FRONT, arg="workbench-lessons/00-quickstart-2.ipynb")
     assert {each.name for each in folder.glob("*.ipynb")} == {"00-quickstart.ipynb", "00-quickstart-2.ipynb"}
     for _ in range(2):
+        models.page.wait_for_function(KERNEL_READY, timeout=60_000)  # one that starts is not to be shut down
         models.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
         models.page.evaluate("() => window.jupyterapp.shell.currentWidget.dispose()")
 
