@@ -43,7 +43,8 @@ FLAGS = [
 _MODULES = {"lab": "jupyterlab", "notebook": "notebook"}
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 _LOCAL = ("http://127.0.0.1", "http://localhost", "ws://127.0.0.1", "data:", "blob:")
-_NOT_OURS = ("Could not restore the debugger state",)  # JupyterLab, when a page is left while it asks
+# JupyterLab, when a page is left, or a kernel shut down, while it asks
+_NOT_OURS = ("Could not restore the debugger state", "Canceled future for create_subshell_request")
 _NO_NEWS = {"checkForUpdates": False, "fetchNews": "false", "doNotDisturbMode": True}
 
 
@@ -161,7 +162,7 @@ class Notebook:
         self._context = browser.new_context(viewport={"width": width, "height": height}, **context)
         self.page: Page = self._context.new_page()
         self.page.route("**/*", self._route)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("pageerror", lambda error: self._complain(str(error)))
         self.page.on("console", self._note)
         self.reload()
 
@@ -255,8 +256,12 @@ class Notebook:
             route.abort()
 
     def _note(self, message: Any) -> None:
-        if message.type == "error" and not message.text.startswith(_NOT_OURS):
-            self.errors.append(message.text)
+        if message.type == "error":
+            self._complain(message.text)
+
+    def _complain(self, text: str) -> None:
+        if not text.removeprefix("Error: ").startswith(_NOT_OURS):
+            self.errors.append(text)
 
 
 @contextmanager
