@@ -16,6 +16,7 @@ from workbench.data import Batches, described, length, mapped
 from workbench.errors import ModelChanged, WorkloadError, listed, shown
 from workbench.original import Original, check_usable, tensors
 from workbench.plain import plain_copy
+from workbench.preferences import preferred
 from workbench.randomness import whole_seed
 
 SPLITS = ("train", "validation", "test")
@@ -42,7 +43,8 @@ class Workload:
         input_shape: the shape of one sample without the batch dimension, instead of `example`.
         name: shown in panels and reports; the class's name where it is not given.
         classes: the names of the classes, in order.
-        threads: how many threads torch computes with; one for small models.
+        threads: how many threads torch computes with; where it is not given, what is preferred in the front
+            end's settings, else one for small models.
 
     Raises:
         WorkloadError: not an `nn.Module`, weights that are not finite, empty data, labels out of range, or
@@ -87,7 +89,9 @@ class Workload:
         if self.is_classification:
             _check_labels(targets, self.outputs, self.classes)
         parameters = sum(each.numel() for each in self.baseline.parameters())
-        self.threads = threads or (1 if parameters < _SMALL else torch.get_num_threads())
+        self.threads = (
+            threads or preferred().threads or (1 if parameters < _SMALL else torch.get_num_threads())
+        )
 
     @property
     def device(self) -> torch.device:

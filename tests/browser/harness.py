@@ -24,6 +24,8 @@ from typing import Any, ClassVar
 import nbformat
 from playwright.sync_api import Browser, Page, Playwright, Route
 
+from workbench.labextension import shipping
+
 OUTPUT = Path(__file__).resolve().parent.parent / "output"
 INSTALL = (
     "no Chromium here; install one: python -m playwright install chromium (or: apt-get install chromium)"
@@ -38,9 +40,11 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+_MODULES = {"lab": "jupyterlab", "notebook": "notebook"}
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 _LOCAL = ("http://127.0.0.1", "http://localhost", "ws://127.0.0.1", "data:", "blob:")
-_NOT_OURS = ("Could not restore the debugger state",)  # JupyterLab, when a page is left while it asks
+# JupyterLab, when a page is left, or a kernel shut down, while it asks
+_NOT_OURS = ("Could not restore the debugger state", "Canceled future for create_subshell_request")
 _NO_NEWS = {"checkForUpdates": False, "fetchNews": "false", "doNotDisturbMode": True}
 
 
@@ -54,14 +58,22 @@ def chromium(playwright: Playwright) -> str | None:
 
 
 class Lab:
-    """A running JupyterLab whose notebooks lie in `folder / "notebooks"`."""
+    """A running JupyterLab whose notebooks lie in `folder / "notebooks"`.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        application: "lab", or "notebook" for Notebook 7.
+        arguments: more for the command that starts it.
+    """
+
+    def __init__(self, folder: Path, application: str = "lab", arguments: Sequence[str] = ()) -> None:
+        self.folder = folder
         self.notebooks = folder / "notebooks"
         self.notebooks.mkdir(parents=True, exist_ok=True)
         self._log = folder / "server.log"
         self._token = secrets.token_hex(8)
         self._port = _free_port()
+        self._application = application
+        self._arguments = arguments
         self._environment = _own_folders(folder)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -71,10 +83,13 @@ class Lab:
 
     def start(self) -> Lab:
         """Start the server and wait until it answers."""
+        application = "JupyterNotebookApp" if self._application == "notebook" else "LabApp"
+        exposing = f"{application}.expose_app_in_browser"
         command = [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *(sys.executable, "-m", _MODULES[self._application], "--no-browser", "--allow-root"),
             *(f"--port={self._port}", f"--IdentityProvider.token={self._token}"),
-            *(f"--ServerApp.root_dir={self.notebooks}", "--LabApp.expose_app_in_browser=True"),
+            *(f"--ServerApp.root_dir={self.notebooks}", f"--{exposing}=True"),
+            *self._arguments,
         ]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -101,9 +116,18 @@ class Lab:
         nbformat.write(notebook, str(self.notebooks / f"{name}.ipynb"))
         return f"{name}.ipynb"
 
+    def choose(self, plugin: str, settings: dict[str, Any]) -> None:
+        """Write a plug-in's settings, as the settings editor does; pages that are opened later have them."""
+        name, _, key = plugin.partition(":")
+        path = self.folder / "settings" / name / f"{key}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings))
+
     def address(self, file: str) -> str:
         """The page of one notebook, in a workspace of its own."""
         workspace = Path(file).stem.replace("/", "-")
+        if self._application == "notebook":
+            return f"{self.url}/notebooks/{file}?token={self._token}"
         return f"{self.url}/lab/workspaces/{workspace}/tree/{file}?reset&token={self._token}"
 
     def _wait_until_up(self, timeout: float = 90) -> None:
@@ -138,7 +162,7 @@ class Notebook:
         self._context = browser.new_context(viewport={"width": width, "height": height}, **context)
         self.page: Page = self._context.new_page()
         self.page.route("**/*", self._route)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("pageerror", lambda error: self._complain(str(error)))
         self.page.on("console", self._note)
         self.reload()
 
@@ -160,7 +184,7 @@ class Notebook:
     def reload(self) -> None:
         """Load the page (again); the kernel goes on."""
         self.page.goto(self._lab.address(self._file))
-        self.page.wait_for_function(_KERNEL_READY, timeout=90_000)
+        self.page.wait_for_function(KERNEL_READY, timeout=90_000)
 
     def python(self, expression: str) -> Any:
         """The value of a Python expression in the kernel, through JSON.
@@ -232,8 +256,12 @@ class Notebook:
             route.abort()
 
     def _note(self, message: Any) -> None:
-        if message.type == "error" and not message.text.startswith(_NOT_OURS):
-            self.errors.append(message.text)
+        if message.type == "error":
+            self._complain(message.text)
+
+    def _complain(self, text: str) -> None:
+        if not text.removeprefix("Error: ").startswith(_NOT_OURS):
+            self.errors.append(text)
 
 
 @contextmanager
@@ -261,7 +289,7 @@ def opened(browser: Browser, lab: Lab, name: str, cells: Sequence[str], **contex
         yield notebook
     finally:
         notebook.close()
-    assert notebook.outside == [] and notebook.errors == []
+    assert notebook.outside == [] and notebook.errors == [], f"{notebook.outside} {notebook.errors}"
 
 
 def _own_folders(folder: Path) -> dict[str, str]:
@@ -278,7 +306,11 @@ def _own_folders(folder: Path) -> dict[str, str]:
     news.parent.mkdir(parents=True, exist_ok=True)
     news.write_text(json.dumps(_NO_NEWS))
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, **{name: str(folder / each) for name, each in names.items()}, "PATH": path}
+    # the front end of this checkout, whatever the environment has installed
+    shipping.put(folder / "share" / "labextensions", folder / "generated")
+    share = [str(folder / "share"), *filter(None, [os.environ.get("JUPYTER_PATH")])]
+    own = {"PATH": path, "JUPYTER_PATH": os.pathsep.join(share)}
+    return {**os.environ, **{name: str(folder / each) for name, each in names.items()}, **own}
 
 
 def _free_port() -> int:
@@ -301,7 +333,7 @@ def _literal(text: str) -> str:
     return ast.literal_eval(text)
 
 
-_KERNEL_READY = """() => {
+KERNEL_READY = """() => {
   const widget = window.jupyterapp?.shell?.currentWidget;
   const kernel = widget?.sessionContext?.session?.kernel;
   return kernel?.connectionStatus === 'connected' && kernel.status === 'idle' && widget.content?.widgets;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -16,6 +17,7 @@ import repository
 from repository import ROOT
 
 import workbench
+from workbench.labextension import shipping
 
 pytestmark = pytest.mark.slow
 
@@ -91,7 +93,14 @@ def contents(wheel: Path) -> set[str]:
 
 
 def test_wheel_brings_every_file_of_the_package(wheel):
-    own = {str(path.relative_to(ROOT)) for path in repository.files() if path.is_relative_to(PACKAGE)}
+    front_end = PACKAGE / "labextension"  # its sources stay in the checkout, but for what Python needs
+    built_here = {front_end / "hatch_build.py", front_end / "rebuild.py"}
+    files = [path for path in repository.files() if path.is_relative_to(PACKAGE) and path not in built_here]
+    own = {
+        str(path.relative_to(ROOT))
+        for path in files
+        if path.suffix == ".py" or not path.is_relative_to(front_end)
+    }
     assert own <= contents(wheel)
     kinds = {Path(name).suffix for name in own}
     assert {".py", ".js", ".safetensors"} <= kinds  # code, the chart view, the trained examples
@@ -102,10 +111,38 @@ def test_wheel_brings_licence_and_notices(wheel):
     assert {"LICENSE", "workbench/examples/data/NOTICE.md"} <= kept
 
 
+def test_wheel_brings_the_front_end_and_the_lessons(wheel):
+    data = {name.partition(".data/data/")[2]: name for name in contents(wheel) if ".data/data/" in name}
+    built = PACKAGE / "labextension" / "built"
+    assert {f"{shipping.PLACE}/{path.relative_to(built)}" for path in files_of(built)} < set(data)
+    with zipfile.ZipFile(wheel) as archive:
+        index = json.loads(archive.read(data[f"{shipping.PLACE}/lessons/index.json"]))
+    assert [each["file"] for each in index] == [path.name for path in repository.notebooks()]
+    assert all(each["title"] and f"{shipping.PLACE}/lessons/{each['file']}" in data for each in index)
+
+
 def test_wheel_brings_nothing_else(wheel):
     tops = {name.partition("/")[0] for name in contents(wheel)}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"workbench"}
-    assert not [name for name in contents(wheel) if name.endswith((".pyc", ".sqlite", ".ipynb"))]
+    kinds = (".dist-info", ".data")
+    assert {top for top in tops if not top.endswith(kinds)} == {"workbench"}
+    package = [name for name in contents(wheel) if name.startswith("workbench/")]
+    assert not [name for name in package if name.endswith((".pyc", ".sqlite", ".ipynb", ".ts", ".tsx"))]
+    assert not [name for name in contents(wheel) if "node_modules" in name]
+
+
+def test_front_end_is_enabled_in_the_environment_it_is_installed_in(own_python):
+    outside = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    command = [str(own_python), "-m", "jupyterlab.labextensions", "list"]
+    environment = {**outside, "PATH": str(own_python.parent)}  # no Node there
+    listed = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    told = re.sub(r"\x1b\[\d*m", "", listed.stdout + listed.stderr)
+    assert f"{shipping.NAME} v{workbench.__version__} enabled OK (python, {shipping.NAME})" in told
+    folder = own_python.parent.parent / shipping.PLACE
+    assert json.loads((folder / "package.json").read_text())["jupyterlab"]["_build"]["load"]
+
+
+def files_of(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def test_wheel_is_small(wheel):

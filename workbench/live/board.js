@@ -128,7 +128,9 @@ class Figure {
     for (const [name, variable] of Object.entries(VARIABLES)) {
       this.view.signal(name, style.getPropertyValue(variable).trim() || FALLBACK[name]);
     }
-    this.view.signal("accent", ACCENT[document.body.dataset.jpThemeLight] ?? ACCENT[true]);
+    const { jpThemeLight, wbCharts } = document.body.dataset; // the second is chosen in the front end's settings
+    const isLight = wbCharts ? String(wbCharts === "light") : jpThemeLight;
+    this.view.signal("accent", ACCENT[isLight] ?? ACCENT[true]);
     this.view.runAsync();
   }
 
@@ -176,7 +178,7 @@ class Board {
     this.themes = new MutationObserver(() => this.recolor());
     this.themes.observe(document.body, {
       attributes: true,
-      attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"],
+      attributeFilter: ["data-jp-theme-name", "data-jp-theme-light", "data-wb-charts"],
     });
     model.on("msg:custom", (message, buffers) => this.receive(message, buffers));
     model.on("change:latest", () => this.takeState());

@@ -45,6 +45,11 @@ def unload(shell: InteractiveShell) -> None:
     _SESSIONS.pop(shell, None)
 
 
+def session_of(shell: InteractiveShell) -> Session | None:
+    """What the magics remember of a notebook; None where they are not loaded."""
+    return _SESSIONS.get(shell)
+
+
 def _forget_matcher(shell: InteractiveShell) -> None:
     kept = [
         each

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import ModelChanged, VersionError
+from workbench.errors import ModelChanged
 from workbench.magics import display
 from workbench.magics.errors import CompressError
 from workbench.magics.namespace import Namespace, is_version, is_workload
@@ -120,6 +120,13 @@ class Session:
         self._last = self._example
         return self._example
 
+    def code_of(self, work: Workload) -> str | None:
+        """The Python that makes a workload of these magics again; None for one that is not theirs."""
+        if self._example is not None and self._example.work is work:
+            return self._example.code
+        found = next((each for each in self._kept.values() if each.work is work), None)
+        return _code(found.name, found.data) if found is not None and found.name.isidentifier() else None
+
     def tree(self, subject: Subject) -> VersionTree:
         """The history of a workload."""
         from workbench.versions import tree_for
@@ -179,13 +186,13 @@ class Session:
         return Subject(name or work.name, work, name or "work")
 
     def _in_history(self, name: str) -> Version | None:
-        """A version of the model used last, by its name or id."""
-        if self._last is None:
-            return None
-        try:
-            return self.tree(self._last).get(name)
-        except (VersionError, KeyError):
-            return None
+        """A version by its name or id: of the model used last, else of any."""
+        from workbench.versions import trees
+
+        for tree in [*([self.tree(self._last)] if self._last is not None else []), *trees()]:
+            if name in tree:
+                return tree.get(name)
+        return None
 
     def _data(self, kept: _Kept | None, given: Mapping[str, str]) -> dict[str, tuple[str, Any]]:
         """The data by split: those named now, and those named for this model before.

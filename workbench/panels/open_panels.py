@@ -39,6 +39,15 @@ def closed(panel: ipywidgets.Widget) -> None:
         _open.pop(id(panel), None)
 
 
+def close_of(cell: str) -> int:
+    """Close the panels that were made in a cell; how many they were."""
+    with _lock:
+        found = [each for each, (place, _) in list(_open.values()) if cell and place == cell]
+    for each in found:
+        each.close()
+    return len(found)
+
+
 def _place(panel: ipywidgets.Widget) -> tuple[str, str]:
     """The cell a panel was made in and the run of that cell, as the front end names them; empty elsewhere."""
     try:

@@ -22,7 +22,9 @@ from workbench.panels.estimates import Estimates
 from workbench.panels.runs import Runs
 from workbench.panels.steps import Draft
 from workbench.panels.undo import Moment, Moments
+from workbench.preferences import Preferences, preferred
 from workbench.recipe import Recipe
+from workbench.runtimes import runtimes
 from workbench.technique import find, techniques
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class Session:
         names: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.runtime = "pytorch"
+        self.runtime = _first_runtime()
         self.status = ""
         self.error = ""
         self._inside: Collection[str] | None = None
@@ -340,3 +342,9 @@ class Session:
     def _tell(self, topic: str) -> None:
         for observer in list(self._observers):
             observer(topic)
+
+
+def _first_runtime() -> str:
+    """The runtime that is preferred, where there is one of that name."""
+    runtime = preferred().runtime
+    return runtime if runtime in runtimes() else Preferences().runtime

@@ -7,6 +7,7 @@ moves it to its parent, redo back again; adding after an undo makes a branch.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ FILE = "versions.sqlite"
 _trees: dict[tuple[Path | None, str], VersionTree] = {}
 _folder: Path | None = None
 _trees_lock = threading.Lock()
+_observers: list[Callable[[VersionTree], None]] = []
 
 
 def keep_in(folder: str | Path | None) -> None:
@@ -48,9 +50,26 @@ def tree_for(work: Workload) -> VersionTree:
             _trees[key].keep(path)
         if key not in _trees:
             _trees[key] = VersionTree(path, work)
+            _trees[key].observe(_tell)
         elif _trees[key].work is not work:
             _trees[key].serve(work)
         return _trees[key]
 
 
-__all__ = ["FILE", "Version", "VersionTree", "keep_in", "tree_for"]
+def trees() -> list[VersionTree]:
+    """The trees in use, those made first at the front."""
+    return list(_trees.values())
+
+
+def observe(observer: Callable[[VersionTree], None]) -> Callable[[], None]:
+    """Call `observer(tree)` after every change of any tree, of later ones too; returns what ends that."""
+    _observers.append(observer)
+    return lambda: _observers.remove(observer) if observer in _observers else None
+
+
+def _tell(tree: VersionTree) -> None:
+    for observer in list(_observers):
+        observer(tree)
+
+
+__all__ = ["FILE", "Version", "VersionTree", "keep_in", "observe", "tree_for", "trees"]
