@@ -14,8 +14,10 @@ import workbench as wb
 torch.set_num_threads(1)
 panel = wb.panels.Distillation(wb.examples.load("digits"), "Distill(temperature=4, epochs=3)")
 """
-HIGHEST = """() => Math.max(...(document.querySelector('[data-chart="soft targets"]')?.view?.data('rows') ?? [])
-  .map((row) => row.share))"""
+HIGHEST = """() => {
+  const view = document.querySelector('[data-chart="soft targets"]')?.view;
+  return Math.max(...(view?.data('rows') ?? []).map((row) => row.share));
+}"""
 TERMS = """() => new Set((document.querySelector('[data-chart=terms]')?.view?.data('rows') ?? [])
   .filter((row) => row.kind === 'term').map((row) => row.term)).size"""
 

@@ -134,7 +134,7 @@ def _choice(option: Option, value: Any, common: dict[str, Any]) -> _Made:
 
 def _written(option: Option, value: Any, common: dict[str, Any]) -> _Made:
     text = ipywidgets.Text(
-        value=_spelt(value), placeholder=_PLACEHOLDERS.get(option.kind, ""), continuous_update=False, **common
+        value=_spelt(value), placeholder=_placeholder(option), continuous_update=False, **common
     )
     return _Made(text, _spelt, lambda typed: _meant(option, typed))
 
@@ -172,4 +172,13 @@ _MAKERS: dict[str, Callable[[Option, Any, dict[str, Any]], _Made]] = {
     "bool": _truth,
     "choice": _choice,
 }
+
+
+def _placeholder(option: Option) -> str:
+    """What an empty field may hold."""
+    if option.kind == "layers" and option.choices:
+        return f"{{{option.choices[0]!r}: 0.5}}"
+    return _PLACEHOLDERS.get(option.kind, "")
+
+
 _PLACEHOLDERS = {"names": "layer names: conv1, fc2", "layers": "{'fc1': 0.5}"}
