@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # float32 sums in another order: a thousandth of the largest output is far above what rounding does in the
 # deepest of common networks, and far below what a wrong weight does
 _TOLERANCE = 1e-3
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 _KEPT = 16  # traced structures; they hold no weights
 _graphs: OrderedDict[tuple[Any, ...], Graph] = OrderedDict()
 
@@ -111,7 +112,7 @@ def onnx_graph(
     return graph, data
 
 
-def session(data: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
+def session(data: bytes, threads: int = 1, provider: str = CPU) -> onnxruntime.InferenceSession:
     """An ONNX Runtime session on the CPU; with one thread it runs in the caller's."""
     import onnxruntime
 
@@ -121,7 +122,7 @@ def session(data: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
     options.log_severity_level = 4
     # threads that spin while they wait would take time from the other model of an interleaved run
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(data, options, providers=list(dict.fromkeys((provider, CPU))))
 
 
 def feeds(running: onnxruntime.InferenceSession, inputs: Any) -> dict[str, Any]:

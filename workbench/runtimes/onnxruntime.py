@@ -1,4 +1,4 @@
-"""ONNX Runtime: the model written as ONNX and run on the CPU, quantized ones on its int8 kernels."""
+"""ONNX Runtime: the model written as ONNX; quantized ones run on its int8 kernels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 class OnnxRuntime(Runtime):
-    """ONNX Runtime on the CPU. Its artefact is the ONNX file."""
+    """ONNX Runtime on the CPU, or on the graphics card that the model is on, where the installed build has
+    one (`onnxruntime-gpu`). Its artefact is the ONNX file."""
 
     name: ClassVar[str] = "onnxruntime"
     title: ClassVar[str] = "ONNX Runtime"
@@ -33,12 +34,13 @@ class OnnxRuntime(Runtime):
     ) -> Prepared:
         """The model in a session of its own. With one thread the session runs in the calling thread."""
         from workbench.runtimes.lowering.onnx_int8 import said, written
-        from workbench.runtimes.onnx_export import feeds, session
+        from workbench.runtimes.onnx_export import CPU, feeds, session
 
         self.check()
         found = written(model, example, call=call, candidate=candidate)
         data = found.data
-        running = session(data, threads)
+        provider = _provider(model)
+        running = session(data, threads, provider)
         given = feeds(running, example)
 
         def outputs(inputs: Any) -> Any:
@@ -56,7 +58,17 @@ class OnnxRuntime(Runtime):
             lambda: running.run(None, given),
             outputs,
             len(data),
-            threads == 1,
+            threads == 1 and provider == CPU,
             said(found, self.title),
             found.layers,
         )
+
+
+def _provider(model: nn.Module) -> str:
+    """What runs the model: the card it is on, where this build of the runtime knows it, else the CPU."""
+    import onnxruntime
+
+    from workbench.runtimes.onnx_export import CPU, CUDA
+
+    is_on_card = any(each.is_cuda for each in model.state_dict().values())
+    return CUDA if is_on_card and CUDA in onnxruntime.get_available_providers() else CPU

@@ -53,12 +53,15 @@ class TorchCompile(Runtime):
         self.check()
         import torch
 
+        from workbench.data import mapped
         from workbench.measurement.compute import plain_call
         from workbench.measurement.latency import torch_threads
         from workbench.measurement.size import file_bytes
         from workbench.plain import own_copy
 
-        call, running = call or plain_call, own_copy(model).cpu().eval()
+        call, running = call or plain_call, own_copy(model).eval()
+        device = next((each.device for each in model.state_dict().values()), torch.device("cpu"))
+        is_cpu, on_device = device.type == "cpu", mapped(lambda each: each.to(device), example)
 
         def forward(inputs: Any) -> Any:
             return call(running, inputs)
@@ -67,18 +70,23 @@ class TorchCompile(Runtime):
 
         def outputs(inputs: Any) -> Any:
             with torch.no_grad():
-                return compiled(inputs)
+                result = compiled(inputs)
+            if not is_cpu:
+                torch.accelerator.synchronize()
+            return result
 
         try:
             with _compiling, _frozen(), torch_threads(threads):
-                outputs(example)
-                outputs(example)
+                outputs(on_device)
+                outputs(on_device)
         except Exception as error:  # dynamo, inductor and the compiler raise errors of many kinds
             reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
             raise RuntimeUnavailable(f"torch.compile cannot take the model: {reason}") from error
         is_rounded = candidate is not None and bool(candidate.activations)
         notes = ("torch.compile: int8 is not lowered to it; it computes in float32",) if is_rounded else ()
-        return Prepared(lambda: outputs(example), outputs, file_bytes(model), threads == 1, notes)
+        return Prepared(
+            lambda: outputs(on_device), outputs, file_bytes(model), is_cpu and threads == 1, notes
+        )
 
 
 @contextmanager
