@@ -201,12 +201,17 @@ def test_one_seed_makes_one_student_and_leaves_the_teacher_alone(kind):
     assert not one.training
 
 
-@pytest.mark.parametrize("kind", ["residual", "tokens", "recurrent", "mlp"])
-@pytest.mark.parametrize("spelling", ["width 0.5", "shallower", "fresh"])
+@pytest.mark.parametrize(
+    ("kind", "spelling"),
+    [
+        (kind, spelling)
+        for kind in ("residual", "tokens", "recurrent", "mlp")
+        for spelling in ("width 0.5", "shallower", "fresh")
+        if (kind, spelling) != ("recurrent", "shallower")  # one recurrent layer object: nothing to drop
+    ],
+)
 def test_made_students_are_stored_and_come_back(kind, spelling):
     given = work(kind)
-    if (kind, spelling) == ("recurrent", "shallower"):
-        pytest.skip("one recurrent layer object: nothing to drop")
     student = Distill(spelling).structure(given.candidate(), Context(given, seed=3))
     again = unpack(pack(student, original=given.baseline), given.baseline).candidate
     assert torch.equal(student.call(given, given.example), again.call(given, given.example))
