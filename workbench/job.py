@@ -161,6 +161,19 @@ class Job(Generic[T]):
             raise TimeoutError(f"the job is still running after {timeout} s")
         return self._outcome()
 
+    def wait_for_end(self, timeout: float) -> None:
+        """Wait until the work is done, however it ends: for those whom its observers tell what went wrong.
+
+        Raises:
+            TimeoutError: the work is not done within `timeout` seconds.
+        """
+        try:
+            self.wait(timeout)
+        except TimeoutError:
+            raise
+        except Exception:
+            return
+
     @property
     def is_running(self) -> bool:
         """Whether the work has begun and not ended."""

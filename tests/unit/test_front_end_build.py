@@ -66,12 +66,12 @@ def test_every_word_that_is_shown_can_be_translated():
     assert panel.count("trans.__(") > 20
 
 
-def test_settings_offer_runtimes_that_there_are():
+def test_settings_offer_every_runtime_there_is():
     from workbench.runtimes import runtimes
 
     settings = json.loads((FOLDER / "schema" / "plugin.json").read_text())["properties"]
     offered = {each["const"]: each["title"] for each in settings["runtime"]["oneOf"]}
-    assert offered.items() <= {name: runtime.title for name, runtime in runtimes().items()}.items()
+    assert offered == {name: runtime.title for name, runtime in runtimes().items()}
 
 
 def test_put_replaces_what_was_there(tmp_path):

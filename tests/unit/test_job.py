@@ -556,3 +556,15 @@ def test_a_jobs_file_needs_no_torch_until_a_job_needs_it():
     script = "import sys, workbench.job; print('torch' in sys.modules, 'numpy' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert ran.stdout.strip() == "False False", ran.stderr
+
+
+def test_who_waits_for_the_end_hears_of_no_error_but_of_the_time():
+    def failing() -> Steps[None]:
+        yield Progress(0, 1)
+        raise ValueError("told to the observers")
+
+    job = Job(failing).start()
+    job.wait_for_end(10)
+    assert job.state == "failed"
+    with pytest.raises(TimeoutError):
+        Job(failing).wait_for_end(0.01)

@@ -93,14 +93,8 @@ class JobRow:
         Raises:
             TimeoutError: it is not after `timeout` seconds.
         """
-        if self.job is None:
-            return
-        try:
-            self.job.wait(timeout)
-        except TimeoutError:
-            raise
-        except Exception:  # the status line has it
-            return
+        if self.job is not None:
+            self.job.wait_for_end(timeout)
 
     def _heard(self, job: Job[Any]) -> None:
         """Say how far it is, and at the end what came of it."""

@@ -71,14 +71,8 @@ class Runs:
         Raises:
             TimeoutError: it is not after `timeout` seconds.
         """
-        if self.job is None:
-            return
-        try:
-            self.job.wait(timeout)
-        except TimeoutError:
-            raise
-        except Exception:  # `told` has heard of it
-            return
+        if self.job is not None:
+            self.job.wait_for_end(timeout)
 
     def _note(self, progress: Progress) -> None:
         """Keep the record of a training step; epochs that begin again are another step's."""

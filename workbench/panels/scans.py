@@ -65,14 +65,8 @@ class Scans:
         Raises:
             TimeoutError: it is not after `timeout` seconds.
         """
-        if self.job is None:
-            return
-        try:
-            self.job.wait(timeout)
-        except TimeoutError:
-            raise
-        except Exception:  # `told` has heard of it
-            return
+        if self.job is not None:
+            self.job.wait_for_end(timeout)
 
     def _scanning(
         self, work: Workload, technique: Technique, leave: str, names: Mapping[str, Any] | None

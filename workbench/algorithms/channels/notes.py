@@ -39,7 +39,7 @@ def with_them(groups: Sequence[Group], chosen: Mapping[str, Tensor], only: Colle
 
 def why_nothing(groups: Sequence[Group], only: Collection[str] | None) -> str:
     """One line for a model (or the layers named) of which nothing can be removed."""
-    reasons = [f"{each.name}: {each.locked}" for each in groups if each.locked]
+    reasons = [f"{each.name or 'the only layer'}: {each.locked}" for each in groups if each.locked]
     where = "of the layers named" if only is not None else "of this model"
     told = f" ({listed(reasons, 3)})" if reasons else ""
     return f"nothing was removed: no channels {where} can go{told}"
