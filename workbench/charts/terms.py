@@ -17,8 +17,9 @@ _MOST = 120  # points of a line
 _LEAST = 1e-9  # what a term that has reached zero is drawn at: the axis is logarithmic
 # what a training record holds that is no term
 _OTHERS = ("epoch", "loss")
+_ACCENT = "accent"  # blue would be too dark on a dark ground
 _LOOKS: tuple[tuple[str, list[int]], ...] = (
-    (theme.BLUE, [1, 0]),
+    (_ACCENT, [1, 0]),
     (theme.VERMILLION, [6, 3]),
     (theme.GREEN, [2, 2]),
     (theme.PURPLE, [8, 2, 2, 2]),
@@ -77,7 +78,7 @@ def chart() -> alt.LayerChart:
     looks = range(len(_LOOKS))
     color = alt.Color(
         "look:O",
-        scale=alt.Scale(domain=list(looks), range=[_LOOKS[n][0] for n in looks]),
+        scale=alt.Scale(domain=list(looks), range=[_color(n) for n in looks]),
         legend=None,
     )
     dash = alt.StrokeDash(
@@ -124,6 +125,11 @@ def _thinned(drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
     stride = max(1, -(-len(drawn) // _MOST))
     kept = drawn[::-1][::stride][::-1]
     return kept if kept[0] is drawn[0] else [drawn[0], *kept]
+
+
+def _color(look: int) -> Any:
+    color = _LOOKS[look][0]
+    return theme.ink(color) if color == _ACCENT else color
 
 
 def _is_other(key: str) -> bool:
