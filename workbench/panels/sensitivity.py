@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from workbench.panels import open_panels
+from workbench.panels import open_panels, styles
 from workbench.panels.closing import close
 from workbench.panels.sensitivity_box import SensitivityBox
 from workbench.panels.session import Session
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from workbench.exploration.records import Sensitivity as Scan
     from workbench.technique import Technique
     from workbench.workload import Workload
-
-_STYLE = Path(__file__).parent / "style.css"
 
 
 class Sensitivity(ipywidgets.VBox):
@@ -47,9 +44,7 @@ class Sensitivity(ipywidgets.VBox):
 
         self.session = Session(work, Recipe((one(technique),)), names=names)
         self.box = SensitivityBox(self.session)
-        style = ipywidgets.HTML(f"<style>{_STYLE.read_text(encoding='utf-8')}</style>")
-        style.layout.display = "none"
-        super().__init__([style, self.box.widget])
+        super().__init__([styles.widget(), self.box.widget])
         self.add_class("wb-workbench")
         self._is_closed = False
         open_panels.opened(self)
