@@ -23,6 +23,8 @@ from workbench.measurement import everything
 from workbench.panels import Workbench
 from workbench.panels.layer_table import MODELS_ORDER, LayerTable
 from workbench.panels.layers_box import LayersBox
+from workbench.panels.locks_box import LocksBox
+from workbench.panels.removed_box import RemovedBox
 from workbench.panels.sensitivity_box import SensitivityBox
 from workbench.recipe import Recipe
 from workbench.technique import Technique
@@ -405,3 +407,30 @@ def test_looking_at_a_layer_draws_no_random_numbers(panel):
     torch.manual_seed(3)
     looked_at(panel, "6")
     assert torch.equal(torch.rand(1), expected)
+
+
+def test_layer_is_looked_at_in_every_view_of_a_family_panel():
+    work = workload()
+    pruning = wb.panels.Pruning(work, "PruneWeights(sparsity=0.5)", tree=VersionTree(None, work), names={})
+    pruning.view(LocksBox).show()
+    pruning.wait()
+    looked_at(pruning, "3")
+    assert pruning.view(RemovedBox).shown.name == pruning.sensitivity.layer == "3"
+    assert pruning.view(LocksBox).layer == "3"
+    pruning.sensitivity.layer = "6"  # a person goes on in one list: the others stay
+    pruning.session.tell("layer")
+    assert pruning.sensitivity.layer == "6" and pruning.session.layer == "3"
+    pruning.close()
+
+
+def test_layer_is_looked_at_where_bits_and_ranks_are_drawn():
+    work = workload()
+    for make, recipe, seen in (
+        (wb.panels.Quantization, "Quantize(weights=4)", lambda panel: panel.weights.name.split(",")[0]),
+        (wb.panels.Factorization, "Factorize(ratio=0.5, worth=0)", lambda panel: panel.spectrum._layer.label),
+    ):
+        panel = make(work, recipe, tree=VersionTree(None, work), names={})
+        panel.wait()
+        looked_at(panel, "3")
+        assert seen(panel).startswith("3")
+        panel.close()
