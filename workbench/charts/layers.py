@@ -26,7 +26,8 @@ class Layer:
     Attributes:
         original_bytes, kept_bytes: claimed. macs: of one sample. bits: of a weight. ms: measured.
         parts: how many thin layers it was split into; 0 where it was removed. ranks: between them.
-        full_rank: the most its rank can be. hurts: what the scan lost in it; hurts_text: in words.
+        full_rank: the most its rank can be. hurts: what the scan lost in it; hurts_text: in a word or two;
+        hurts_detail: in full.
         setting: what the recipe says of this layer alone, in words.
     """
 
@@ -52,6 +53,7 @@ class Layer:
     original_ms: float | None = None
     hurts: float | None = None
     hurts_text: str = ""
+    hurts_detail: str = ""
     setting: str = ""
 
     @property
@@ -100,7 +102,8 @@ def chart() -> alt.LayerChart:
     lines = named.transform_filter("datum.kind === 'line'")
     # `min` of the position: the rows' own order, whatever the names are
     x = alt.X("name:N", title=None, sort=alt.EncodingSortField("position", op="min"))
-    x.axis = alt.Axis(labelAngle=-35, labelLimit=72, ticks=False, domain=True, labelOverlap="greedy")
+    x.axis = alt.Axis(labelAngle=-35, labelLimit=84, ticks=False, domain=True, labelOverlap="greedy")
+    x.axis.labelExpr = "length(datum.label) > 13 ? '…' + slice(datum.label, -12) : datum.label"
     x.scale = alt.Scale(paddingInner=0.25, paddingOuter=0.1)
     y = alt.Y("height:Q", title=None, scale=alt.Scale(domain=[0, 1.18], nice=False))
     y.axis = alt.Axis(labels=False, ticks=False, grid=False, domain=False, minExtent=0)
@@ -122,9 +125,11 @@ def chart() -> alt.LayerChart:
     places = {"align": "right", "baseline": "bottom", "x": alt.ExprRef("width"), "dy": -1, "fontSize": 10}
     halo = lines.mark_text(**places, stroke=theme.ink("paper"), strokeWidth=4).encode(y=y, text="text:N")
     tick = lines.mark_text(**places, fill=theme.ink("faint")).encode(y=y, text="text:N")
-    told = named.transform_filter("datum.kind === 'title'")
-    title = told.mark_text(align="left", baseline="top", x=2, y=0, fill=theme.ink("faint")).encode(
-        text="title:N"
+    told = named.transform_filter("datum.kind === 'title'").encode(text="title:N")
+    corner = {"align": "left", "baseline": "top", "x": 2, "y": 0}
+    title = alt.layer(
+        told.mark_text(**corner, stroke=theme.ink("paper"), strokeWidth=4),
+        told.mark_text(**corner, fill=theme.ink("faint")),
     )
     drawn = alt.layer(
         rule,
