@@ -24,8 +24,11 @@ _WHERE = {
     "WorkbenchError": "workbench.errors",
     "Workload": "workbench.workload",
     "calibrations": "workbench.exploration.quantization_spread",
+    "compare": "workbench.comparison",
     "compress": "workbench.run",
     "export": "workbench.storage",
+    "flip_stages": "workbench.comparison",
+    "flips": "workbench.comparison",
     "load": "workbench.storage",
     "measure": "workbench.measurement",
     "mixed_precision": "workbench.exploration.mixed_precision",
@@ -37,7 +40,7 @@ _WHERE = {
     "techniques": "workbench.technique",
     "tree_for": "workbench.versions",
 }
-_FOLDERS = ("charts", "examples", "live", "measurement", "panels", "runtimes", "storage")
+_FOLDERS = ("charts", "comparison", "examples", "live", "measurement", "panels", "runtimes", "storage")
 
 __all__ = ["__version__", *_WHERE, *_FOLDERS]  # and every technique, see __getattr__
 

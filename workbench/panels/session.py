@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import WorkbenchError
 from workbench.job import Job
 from workbench.measurement import units
-from workbench.panels import missing, points, saving
+from workbench.panels import missing, points, saving, starting
+from workbench.panels.comparisons import Comparisons
 from workbench.panels.estimates import Estimates
 from workbench.panels.runs import Runs
 from workbench.panels.steps import Draft
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from workbench.workload import Workload
 
 _BEGINS_WITH = "PruneWeights"  # answers at once, on any model
-TOPICS = ("work", "recipe", "figures", "layers", "training", "job", "versions", "status")
+TOPICS = ("work", "recipe", "figures", "layers", "training", "job", "versions", "compare", "status")
 
 
 class Session:
@@ -62,7 +63,8 @@ class Session:
         self._lock = threading.RLock()
         self._observers: list[Callable[[str], None]] = []
         self._take(work, tree)
-        self._moments = Moments(Moment(Draft.of(self._first(recipe)), self._head_id()))
+        start = None if recipe is not None else starting.known_start(self.tree.head, self.tree)
+        self._moments = Moments(Moment(Draft.of(self._first(recipe)), self._head_id(), start))
 
     def open(self) -> Session:
         """Begin: look at the baseline, and preview the recipe."""
@@ -106,8 +108,13 @@ class Session:
     @property
     def version(self) -> Version | None:
         """The version the controls spell: the one worked from, as long as nothing was moved since."""
-        head = self.tree.head
-        return head if head is not None and head.recipe == self.recipe else None
+        return starting.spelled(self.recipe, self.start, self.tree)
+
+    @property
+    def start(self) -> Version | None:
+        """The version that a run begins from; None is the original."""
+        id = self._moments.now.start
+        return self.tree.get(id) if id is not None and id in self.tree else None
 
     @property
     def listed(self) -> list[Version]:
@@ -175,9 +182,29 @@ class Session:
         """Work from a version (None is the original): its recipe goes into the controls."""
         self._try(lambda: self._select(which))
 
+    def begin_from(self, which: Version | str | None) -> None:
+        """Let runs and previews go on from a version, with no step yet; from the original again with None."""
+        self._try(lambda: self._begin_from(which))
+
+    def rename(self, which: Version | str, name: str) -> None:
+        """Give a version another name; one that is refused becomes the error, and the old one stays."""
+        self._try(lambda: self._kept(self.tree.rename(which, name)))
+
+    def annotate(self, which: Version | str, note: str) -> None:
+        """Write a note on a version."""
+        self._try(lambda: self._kept(self.tree.annotate(which, note)))
+
+    def pin(self, which: Version | str, is_pinned: bool = True) -> None:
+        """Keep a version out of what a size limit would remove, or no longer."""
+        self._try(lambda: self._kept(self.tree.pin(which, is_pinned)))
+
+    def read_again(self) -> None:
+        """Look into the file for what another notebook has added or removed."""
+        self._try(self.tree.refresh)
+
     def run(self, seed: int = 0) -> None:
         """Begin to make a version of the recipe, in a thread of its own."""
-        self._try(lambda: self.runs.start(self.recipe, self.names, seed))
+        self._try(lambda: self.runs.start(self.recipe, self.names, seed, self.start))
 
     def stop(self) -> None:
         """Ask the run to end at its next step; what it has so far is measured and kept."""
@@ -220,11 +247,13 @@ class Session:
         self.tree = tree if tree is not None else tree_for(work)
         self.estimates = Estimates(work, self._tell, self.fail)
         self.runs = Runs(work, self.tree, self._job_told)
+        self.comparisons = Comparisons(self, lambda: self._tell("compare"))
         self._leave_tree = self.tree.observe(self._versions_changed)
 
     def _let_go(self) -> None:
         self._leave_tree()
         self.estimates.close()
+        self.comparisons.close()
         self.runs.stop()
 
     def _go_on(self, work: Workload) -> None:
@@ -258,17 +287,35 @@ class Session:
     def _edit(self, draft: Draft, mark: Hashable = None) -> None:
         with self._lock:
             is_same = draft == self.draft
-            self._moments = self._moments.then(Moment(draft, self._head_id()), mark, self._clock())
+            moment = Moment(draft, self._head_id(), self._moments.now.start)
+            self._moments = self._moments.then(moment, mark, self._clock())
         if not is_same:
             self._recipe_changed()
 
     def _select(self, which: Version | str | None) -> None:
         version = self.tree.get(which) if which is not None else None
         draft = self.draft.rewritten(version.recipe) if version is not None else self.draft
+        start = starting.known_start(version, self.tree)
         with self._lock:
-            self._moments = self._moments.then(Moment(draft, version.id if version else None))
+            self._moments = self._moments.then(Moment(draft, version.id if version else None, start))
         self.tree.select(version)
         self._recipe_changed()
+        if version is not None and start != version.made_from:
+            self._say(f"{version.name} went on from a version that was deleted; Run begins from the original")
+
+    def _begin_from(self, which: Version | str | None) -> None:
+        version = self.tree.get(which) if which is not None else None
+        draft = self.draft.rewritten(Recipe()) if version is not None else self.draft
+        head = version.id if version is not None else self._head_id()
+        with self._lock:
+            self._moments = self._moments.then(Moment(draft, head, version.id if version else None))
+        if version is not None:
+            self.tree.select(version)
+        self._recipe_changed()
+
+    def _kept(self, version: Version) -> None:
+        """A version was named, noted or pinned; what cannot be written to the file is said."""
+        self._say("") if self.tree.warning is None else self.fail(WorkbenchError(self.tree.warning))
 
     def _return_to(self, moments: Moments) -> None:
         with self._lock:
@@ -291,9 +338,9 @@ class Session:
     def _estimate(self) -> None:
         """Preview the recipe, unless it has been measured."""
         if (version := self.version) is not None:
-            self.estimates.look_at(version)
+            self.estimates.look_at(version, self.start)
         else:
-            self.estimates.ask(self.recipe, self.names)
+            self.estimates.ask(self.recipe, self.names, self.start)
 
     def _job_told(self, job: Job[Version]) -> None:
         self.estimates.pause(job.is_running)
@@ -313,10 +360,18 @@ class Session:
     def _versions_changed(self, tree: VersionTree) -> None:
         """The tree was changed, by a run here or by anyone else; a new head is a moment to return to."""
         with self._lock:
-            if self._head_id() != self._moments.now.head:
-                self._moments = self._moments.then(Moment(self.draft, self._head_id()))
-        if self.version is not None:
+            now = self._moments.now
+            is_gone = now.start is not None and now.start not in tree
+            start = None if is_gone else now.start
+            if self._head_id() != now.head:
+                self._moments = self._moments.then(Moment(self.draft, self._head_id(), start))
+            elif is_gone:
+                self._moments = self._moments.amended(Moment(self.draft, now.head, None))
+        if self.version is not None or is_gone:
             self._estimate()
+        if is_gone:
+            self._say("the version that Run went on from was deleted; it begins from the original again")
+            self._tell("recipe")
         for topic in ("versions", "figures", "layers", "training"):
             self._tell(topic)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -11,11 +11,14 @@ import ipywidgets
 from workbench.live import kept
 from workbench.live.board import ChartBoard
 from workbench.panels import open_panels, styles
+from workbench.panels.begin_box import BeginBox
 from workbench.panels.closing import close
+from workbench.panels.compare_box import CompareBox
 from workbench.panels.layers_box import LayersBox
 from workbench.panels.missing_box import MissingBox
 from workbench.panels.recipe_box import RecipeBox
 from workbench.panels.run_box import RunBox
+from workbench.panels.samples_box import SamplesBox
 from workbench.panels.session import Session
 from workbench.panels.strip_box import StripBox
 from workbench.panels.tradeoff_box import TradeoffBox
@@ -28,7 +31,13 @@ if TYPE_CHECKING:
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
 
-TABS = (LayersBox, TrainingBox, VersionsBox)  # below the trade-off, each made from session and board
+TABS = (
+    LayersBox,
+    TrainingBox,
+    SamplesBox,
+    VersionsBox,
+    CompareBox,
+)  # below the trade-off, each made from session and board
 
 
 class Workbench(ipywidgets.VBox):
@@ -63,11 +72,13 @@ class Workbench(ipywidgets.VBox):
         tradeoff = TradeoffBox(self.session, self.board)
         tabs = [make(self.session, self.board) for make in TABS]
         steps, strip, runs = RecipeBox(self.session), StripBox(self.session), RunBox(self.session)
-        lacks = MissingBox(self.session)
-        self._views = (strip, lacks, steps, runs, tradeoff, *tabs)
-        left = ipywidgets.VBox([steps.widget, runs.widget])
+        lacks, begins = MissingBox(self.session), BeginBox(self.session)
+        self._views = (strip, lacks, begins, steps, runs, tradeoff, *tabs)
+        left = ipywidgets.VBox([begins.widget, steps.widget, runs.widget])
         left.add_class("wb-side")
         details = ipywidgets.Tab([each.widget for each in tabs], titles=[each.title for each in tabs])
+        details.observe(lambda change: _open(tabs, change["new"]), "selected_index")
+        self.session.comparisons.on_look(lambda: _turn_to(details, CompareBox))
         right = ipywidgets.VBox([tradeoff.widget, details])
         right.add_class("wb-charts")
         body = ipywidgets.Box([left, right])
@@ -182,6 +193,17 @@ class Workbench(ipywidgets.VBox):
 
     def __repr__(self) -> str:
         return f"<Workbench of {self.work.name}>"
+
+
+def _open(tabs: Sequence[Any], index: int | None) -> None:
+    """Tell the tabs that ask for it whether they are looked at."""
+    for place, each in enumerate(tabs):
+        if (opened := getattr(each, "opened", None)) is not None:
+            opened(place == index)
+
+
+def _turn_to(details: ipywidgets.Tab, view: type) -> None:
+    details.selected_index = TABS.index(view)
 
 
 def _specs() -> dict[str, dict[str, Any]]:
