@@ -15,12 +15,12 @@ WIDTH = 640  # pixels; a chart of a board has no width of its own
 def still(chart: Any, shown: rows.Rows, *, width: int = WIDTH) -> str:
     """One chart with its rows as the text of an SVG picture, in the light palette.
 
-    The same rows give the same text.
+    The same rows give the same text. A chart of several sources takes its rows all in one.
     """
     import vl_convert
 
     spec = chart if isinstance(chart, Mapping) else chart.to_dict()
-    filled = {**spec, "width": width, "datasets": {"rows": rows.plain(shown)}}
+    filled = {**spec, "width": width, "datasets": dict.fromkeys(rows.sources(spec), rows.plain(shown))}
     return vl_convert.vegalite_to_svg(filled, vl_version=vega_lite_version())
 
 
