@@ -1,4 +1,4 @@
-"""What can be told of a layer, a column of the table and a kind of bars each: how it is read, written, and meant.
+"""What can be told of a layer: a column of the table and a kind of bars each.
 
 The table of the layers and their chart both read this list; nothing else knows which columns there are.
 """

@@ -100,7 +100,7 @@ def chart() -> alt.LayerChart:
     lines = named.transform_filter("datum.kind === 'line'")
     # `min` of the position: the rows' own order, whatever the names are
     x = alt.X("name:N", title=None, sort=alt.EncodingSortField("position", op="min"))
-    x.axis = alt.Axis(labelAngle=-35, labelLimit=86, ticks=False, domain=True, labelOverlap="greedy")
+    x.axis = alt.Axis(labelAngle=-35, labelLimit=72, ticks=False, domain=True, labelOverlap="greedy")
     x.scale = alt.Scale(paddingInner=0.25, paddingOuter=0.1)
     y = alt.Y("height:Q", title=None, scale=alt.Scale(domain=[0, 1.18], nice=False))
     y.axis = alt.Axis(labels=False, ticks=False, grid=False, domain=False, minExtent=0)
@@ -119,9 +119,9 @@ def chart() -> alt.LayerChart:
         shape="triangle-down", filled=True, size=46, opacity=1, fill=theme.ink()
     )
     chosen = mark.encode(x=x, y=alt.datum(1.1))
-    tick = lines.mark_text(
-        align="right", baseline="bottom", x=alt.ExprRef("width"), dy=-1, fill=theme.ink("faint"), fontSize=10
-    ).encode(y=y, text="text:N")
+    places = {"align": "right", "baseline": "bottom", "x": alt.ExprRef("width"), "dy": -1, "fontSize": 10}
+    halo = lines.mark_text(**places, stroke=theme.ink("paper"), strokeWidth=4).encode(y=y, text="text:N")
+    tick = lines.mark_text(**places, fill=theme.ink("faint")).encode(y=y, text="text:N")
     told = named.transform_filter("datum.kind === 'title'")
     title = told.mark_text(align="left", baseline="top", x=2, y=0, fill=theme.ink("faint")).encode(
         text="title:N"
@@ -132,6 +132,7 @@ def chart() -> alt.LayerChart:
         had,
         now,
         chosen,
+        halo,
         tick,
         title,
         labels.hint_layer(named),

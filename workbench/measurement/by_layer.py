@@ -1,6 +1,6 @@
 """Two models side by side, layer by layer: what each layer of the first has become in the second.
 
-A layer that was split counts as one, its thin layers together; one that is gone, or that is new, stands alone.
+A layer that was split counts as one, its thin layers together; one that is gone or new stands alone.
 """
 
 from __future__ import annotations
