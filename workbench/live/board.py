@@ -99,8 +99,9 @@ class ChartBoard(anywidget.AnyWidget):
         self.send({"kind": "clear", "chart": chart, "name": name})
 
     def shown(self, name: str) -> list[dict[str, Any]]:
-        """The rows last sent to a chart."""
-        return list(self.latest.get(name, {}).get("rows", []))
+        """The rows last sent to a chart, of all its sources; of one source with `chart:source`."""
+        parts = [part for key, part in self.latest.items() if key == name or key.startswith(f"{name}:")]
+        return [row for part in parts for row in part["rows"]]
 
     def selection(self, chart: str, name: str) -> selections.Selection | None:
         """What is selected in a chart now, or None where nothing ever was."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -15,6 +15,7 @@ from workbench.panels.closing import close
 from workbench.panels.layers_box import LayersBox
 from workbench.panels.limits_box import LimitsBox
 from workbench.panels.missing_box import MissingBox
+from workbench.panels.readable import Readable
 from workbench.panels.recipe_box import RecipeBox
 from workbench.panels.run_box import RunBox
 from workbench.panels.session import Session
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 TABS = (LayersBox, TrainingBox, VersionsBox)  # below the trade-off, each made from session and board
 
 
-class Workbench(ipywidgets.VBox):
+class Workbench(Readable):
     """A panel over a workload: move a slider and watch accuracy, size and speed; press Run to keep it.
 
     >>> panel = Workbench(work)                               # doctest: +SKIP
@@ -80,6 +81,11 @@ class Workbench(ipywidgets.VBox):
         self.session.observe(self._changed)
         open_panels.opened(self)
         self.session.open()
+
+    @property
+    def views(self) -> Sequence[Any]:
+        """The parts of the panel, those that were added too."""
+        return self._views
 
     @property
     def work(self) -> Workload:
@@ -188,6 +194,7 @@ class Workbench(ipywidgets.VBox):
         if self._is_closed:
             return
         self._is_closed = True
+        self._forget()
         for view in self._views:
             if (end := getattr(view, "close", None)) is not None:
                 end()  # what it does in a thread of its own
