@@ -10,16 +10,18 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
+from workbench.exploration.limits import Limits
 from workbench.job import Job
 from workbench.measurement import units
 from workbench.panels import missing, points, saving, starting
 from workbench.panels.comparisons import Comparisons
 from workbench.panels.estimates import Estimates
+from workbench.panels.picking import Picking
 from workbench.panels.runs import Runs
 from workbench.panels.steps import Draft
 from workbench.panels.undo import Moment, Moments
@@ -33,7 +35,19 @@ if TYPE_CHECKING:
     from workbench.workload import Workload
 
 _BEGINS_WITH = "PruneWeights"  # answers at once, on any model
-TOPICS = ("work", "recipe", "figures", "layers", "training", "job", "versions", "compare", "status")
+TOPICS = (
+    "work",
+    "recipe",
+    "figures",
+    "layers",
+    "training",
+    "job",
+    "versions",
+    "compare",
+    "selection",
+    "limits",
+    "status",
+)
 
 
 class Session:
@@ -57,7 +71,7 @@ class Session:
         self.runtime = _first_runtime()
         self.status = ""
         self.error = ""
-        self._inside: Collection[str] | None = None
+        self.picking = Picking(self)
         self._names = names
         self._clock = clock
         self._lock = threading.RLock()
@@ -118,9 +132,8 @@ class Session:
 
     @property
     def listed(self) -> list[Version]:
-        """The versions a list shows, oldest first: all, or those a rectangle was drawn around."""
-        inside = self._inside
-        return [each for each in self.tree.versions if inside is None or each.id in inside]
+        """The versions a list shows, oldest first: all, or those that are selected."""
+        return self.picking.listed
 
     @property
     def is_running(self) -> bool:
@@ -222,10 +235,22 @@ class Session:
         """Write the version that is shown to a file; the suffix says how (`.safetensors`, `.onnx`)."""
         self._try(lambda: self._save(name))
 
-    def narrow(self, ids: Collection[str] | None) -> None:
-        """List only these versions; all with None."""
-        self._inside = ids
-        self._tell("versions")
+    def choose(self, which: Iterable[Version | str] | None) -> None:
+        """Select many versions: lists show only these; all with None."""
+        self._try(lambda: self.picking.select(which) and self._tell("selection"))
+
+    def toggle(self, id: str) -> None:
+        """Add a version to the selection, or take it away."""
+        self.picking.toggle(id)
+        self._tell("selection")
+
+    def limit(self, limits: Limits | Mapping[str, Any] | None) -> None:
+        """Hold the versions against these limits; a text that is refused becomes the error."""
+        self._try(lambda: self._limit(Limits.of(limits)))
+
+    def limit_one(self, name: str, written: float | str | None) -> None:
+        """Set one limit to what a person typed; an empty text takes it away."""
+        self._try(lambda: self._limit(self.picking.limits.changed(name, written)))
 
     def choose_runtime(self, runtime: str) -> None:
         """Show latency on another runtime."""
@@ -282,7 +307,8 @@ class Session:
             action()
         except (WorkbenchError, OSError) as error:
             self.fail(error)
-            self._tell("recipe")  # the control that was refused goes back to what holds
+            for topic in ("recipe", "limits"):
+                self._tell(topic)  # the control that was refused goes back to what holds
 
     def _edit(self, draft: Draft, mark: Hashable = None) -> None:
         with self._lock:
@@ -374,6 +400,11 @@ class Session:
             self._tell("recipe")
         for topic in ("versions", "figures", "layers", "training"):
             self._tell(topic)
+
+    def _limit(self, limits: Limits) -> None:
+        self.picking.limits = limits
+        self._say("")
+        self._tell("limits")
 
     def _save(self, name: str) -> None:
         version = self.version or self.tree.head

@@ -24,7 +24,7 @@ class VersionsBox:
     """
 
     title = "Versions"
-    topics = ("versions", "figures", "recipe", "compare")
+    topics = ("versions", "selection", "figures", "recipe", "compare")
     charts: ClassVar[Mapping[str, Callable[[], Any]]] = {}
 
     def __init__(self, session: Session, board: ChartBoard) -> None:
@@ -128,7 +128,7 @@ def _count(listed: int, there: int) -> str:
     if not there:
         return "No version yet. Press Run: it makes one of this recipe, measured and kept."
     if listed < there:
-        return f"{listed:,} of {there:,} versions: those selected in the chart (double-click it for all)"
+        return f"{listed:,} of {there:,} versions: those selected (double-click the chart for all)"
     return f"{there:,} version{'s' * (there != 1)}; nothing is deleted by undo"
 
 
