@@ -23,6 +23,7 @@ from workbench.panels.comparisons import Comparisons
 from workbench.panels.estimates import Estimates
 from workbench.panels.picking import Picking
 from workbench.panels.runs import Runs
+from workbench.panels.scans import Scans
 from workbench.panels.steps import Draft
 from workbench.panels.undo import Moment, Moments
 from workbench.preferences import Preferences, preferred
@@ -31,6 +32,7 @@ from workbench.runtimes import runtimes
 from workbench.technique import find
 
 if TYPE_CHECKING:
+    from workbench.exploration.records import Sensitivity
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
 
@@ -40,6 +42,7 @@ TOPICS = (
     "recipe",
     "figures",
     "layers",
+    "layer",
     "training",
     "job",
     "versions",
@@ -72,6 +75,9 @@ class Session:
         self.status = ""
         self.error = ""
         self.picking = Picking(self)
+        self.layer = ""  # the one that is looked at, in every view; the empty text where none is
+        self.scans = Scans()
+        self.scans.observe(self._scan_told)
         self._names = names
         self._clock = clock
         self._lock = threading.RLock()
@@ -179,6 +185,16 @@ class Session:
         """Set an option of a step; a value that is refused becomes the error, and the old one stays."""
         self._try(lambda: self._edit(self.draft.changed(id, **{name: value}), mark=(id, name)))
 
+    def change_all(self, id: int, options: Mapping[str, Any], mark: Hashable = None) -> None:
+        """Set several options of a step at once: one move. Moves of one `mark` that follow fast are one."""
+        self._try(lambda: self._edit(self.draft.changed(id, **options), mark=mark))
+
+    def look_at(self, layer: str) -> None:
+        """Show a layer in every view that has it; none with the empty text."""
+        if layer != self.layer:
+            self.layer = layer
+            self._tell("layer")
+
     def write(self, recipe: Recipe | str) -> None:
         """Set the steps to a recipe, or its text."""
         self._try(lambda: self._edit(self.draft.rewritten(Recipe.of(recipe))))
@@ -257,6 +273,10 @@ class Session:
         self.runtime = runtime
         self._tell("figures")
 
+    def tell(self, topic: str) -> None:
+        """Let every view that shows a topic draw it again."""
+        self._tell(topic)
+
     def fail(self, error: BaseException) -> None:
         """Show what went wrong, in one line."""
         first_line = str(error).split("\n")[0]
@@ -280,6 +300,7 @@ class Session:
         self.estimates.close()
         self.comparisons.close()
         self.runs.stop()
+        self.scans.forget()
 
     def _go_on(self, work: Workload) -> None:
         """Take another workload; the steps stay, versions are those of the new one."""
@@ -382,6 +403,13 @@ class Session:
             self._say(f"{job.result.name}: {size}, made in {units.seconds(job.elapsed)}{early}")
         self._tell("job")
         self._tell("training")
+
+    def _scan_told(self, job: Job[Sensitivity]) -> None:
+        if job is not self.scans.job:  # about another workload
+            return
+        self.estimates.pause(job.is_running or self.is_running)
+        if job.error is not None and not job.is_running:
+            self.fail(job.error)
 
     def _versions_changed(self, tree: VersionTree) -> None:
         """The tree was changed, by a run here or by anyone else; a new head is a moment to return to."""
