@@ -10,6 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.panels import points
@@ -47,7 +48,7 @@ class Estimates:
         self.known = Known(has_data=work.validation is not None)
         self.worker = Worker(self._failed, work.threads)
         self.previewer = self._previewer = Previewer(work)
-        self._judge = Worker(self._failed, work.threads)
+        self._judge = Worker(failed, work.threads)  # what arithmetic has told stands, whatever the data do
         self._tell = tell
         self._told_failure = failed
         self._lock = threading.Lock()
@@ -71,6 +72,7 @@ class Estimates:
         """Find out about the original, the quickest first; its latency when the hand rests."""
         self.worker.later(self._measuring)
         self._judge.later(self._judging_the_baseline)
+        self._judge.later(self._timing_the_baseline)
 
     def later(self, make: Make) -> None:
         """Do something that takes seconds in the time between."""
@@ -113,10 +115,18 @@ class Estimates:
         if first.is_final or self._first_accuracy_took > QUICK:
             self._publish(previews, first)
         if not first.is_final:
-            self._judge.ask(lambda: self._judging(previews))
+            self._judge.ask(lambda: self._judging(previews, first))
         yield
 
-    def _judging(self, previews: Iterator[Preview]) -> Iterator[None]:
+    def _judging(self, previews: Iterator[Preview], first: Preview) -> Iterator[None]:
+        """Publish the accuracy as it becomes known; where the data fail, what was known `first`."""
+        try:
+            yield from self._accuracies(previews)
+        except Exception:
+            self._publish(previews, replace(first, is_final=True))
+            raise
+
+    def _accuracies(self, previews: Iterator[Preview]) -> Iterator[None]:
         """Publish the first accuracy at once, then about ten a second, and the last."""
         shown_at = began = time.monotonic()
         for index, preview in enumerate(previews):
@@ -156,15 +166,20 @@ class Estimates:
         self._tell("layers")
 
     def _judging_the_baseline(self) -> Iterator[None]:
-        """Its accuracy, and its latency."""
-        from workbench.measurement import measuring
+        """Its accuracy."""
         from workbench.measurement.baselines import evaluating_baseline
 
         if self.work.validation is not None:
             evaluation = yield from evaluating_baseline(self.work, "validation")
             self._learned(accuracy=evaluation.accuracy)
+
+    def _timing_the_baseline(self) -> Iterator[None]:
+        """Its latency, whether or not its data can be read."""
+        from workbench.measurement import measuring
+
         if self.work.example is not None:
-            report = yield from measuring(self.work, runtimes=("pytorch",), seconds=_TIMING)
+            steps = measuring(self.work, runtimes=("pytorch",), seconds=_TIMING, is_judged=False)
+            report = yield from steps
             self._learned(latency=report.latency)
 
     def _learned(self, **found: Any) -> None:

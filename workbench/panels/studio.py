@@ -22,6 +22,7 @@ from workbench.panels.strip_box import StripBox
 from workbench.panels.tradeoff_box import TradeoffBox
 from workbench.panels.training_box import TrainingBox
 from workbench.panels.versions_box import VersionsBox
+from workbench.panels.warnings_box import WarningsBox
 from workbench.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ class Workbench(Readable):
         tradeoff = TradeoffBox(self.session, self.board)
         tabs = [make(self.session, self.board) for make in TABS]
         steps, strip, runs = RecipeBox(self.session), StripBox(self.session), RunBox(self.session)
-        lacks = MissingBox(self.session)
-        self._views = (strip, lacks, steps, runs, tradeoff, *tabs)
+        lacks, warns = MissingBox(self.session), WarningsBox(self.session)
+        self._views = (strip, lacks, warns, steps, runs, tradeoff, *tabs)
         left = ipywidgets.VBox([steps.widget, runs.widget])
         left.add_class("wb-side")
         details = ipywidgets.Tab([each.widget for each in tabs], titles=[each.title for each in tabs])
@@ -73,7 +74,7 @@ class Workbench(Readable):
         right.add_class("wb-charts")
         body = ipywidgets.Box([left, right])
         body.add_class("wb-body")
-        super().__init__([styles.widget(), strip.widget, lacks.widget, body])
+        super().__init__([styles.widget(), strip.widget, lacks.widget, warns.widget, body])
         self.add_class("wb-workbench")
         self.session.observe(self._changed)
         open_panels.opened(self)
