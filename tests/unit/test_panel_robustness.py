@@ -12,6 +12,7 @@ import ipywidgets
 import pytest
 import small
 import torch
+from panel_controls import control, values
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -430,33 +431,6 @@ def test_closing_while_it_trains_ends_the_run(opened):
 # --- every control at its ends
 
 
-def values(widget):
-    """The least, the greatest and the empty value a person can give a control."""
-    if isinstance(widget, ipywidgets.FloatLogSlider):
-        return [widget.base**widget.min, widget.base**widget.max]
-    if hasattr(widget, "min") and hasattr(widget, "max"):
-        return [widget.min, widget.max]
-    if isinstance(widget, ipywidgets.Checkbox):
-        return [not widget.value, widget.value]
-    if isinstance(widget, ipywidgets.Dropdown):
-        return [value for _, value in widget._options_full]
-    if isinstance(widget, (ipywidgets.IntText, ipywidgets.FloatText)):
-        return [0, -1, 10**9]
-    return [
-        "",
-        "nowhere",
-        "0",
-        "-1",
-        "1e400",
-        "[[",
-        "{'0': 0.0}",
-        "{'0': 1.0, '2': 'x'}",
-        "0, 2",
-        "None",
-        "é" * 500,
-    ]
-
-
 @pytest.mark.parametrize("name", techniques())
 def test_every_control_at_its_least_greatest_and_empty_value(opened, name):
     """Each control alone, the others at their defaults: what is refused is said, and nothing breaks."""
@@ -490,19 +464,6 @@ CRASHES = (
     "ValueError",
 )
 CRASHES += ("RuntimeError", "OverflowError", "AssertionError", "UnboundLocalError")
-
-
-def control(panel, option):
-    """The widget of one option."""
-    from workbench.panels.controls import label
-
-    found = [
-        each
-        for each in below(panel)
-        if "wb-control" in getattr(each, "_dom_classes", ()) and each.description == label(option)
-    ]
-    assert len(found) == 1, option.name
-    return found[0]
 
 
 def test_buttons_of_a_step_that_is_gone_do_nothing_bad(opened):
