@@ -97,11 +97,6 @@ class Walker:
             self.session.redo()
 
 
-def text(panel):
-    [found] = [each for each in below(panel) if isinstance(each, ipywidgets.Textarea)]
-    return found.value
-
-
 def test_walk_of_500_actions_taken_back_ends_where_it_began(monkeypatch):
     monkeypatch.setattr(
         "workbench.measurement.measuring",
@@ -113,12 +108,13 @@ def test_walk_of_500_actions_taken_back_ends_where_it_began(monkeypatch):
     panel = Workbench(work, "PruneWeights(sparsity=0.5)", tree=VersionTree(None, work), names={})
     panel.wait()
     session, start = panel.session, panel.session.draft
+    [text] = [each for each in below(panel) if isinstance(each, ipywidgets.Textarea)]
     widgets = len(ipywidgets.widget._instances)
     walker = Walker(panel, seed=8)
     for _ in range(ACTIONS):
         walker.act()
         assert "\n" not in session.error
-        assert text(panel) == str(session.recipe)
+        assert text.value == str(session.recipe)
         assert Recipe.parse(str(session.recipe)) == session.recipe
     assert set(walker.done) == set(WEIGHTS) and len(panel.versions) >= 5
 
@@ -128,7 +124,7 @@ def test_walk_of_500_actions_taken_back_ends_where_it_began(monkeypatch):
     assert session.draft == start and session.tree.head is None
     assert panel.versions == made  # nothing is deleted by taking back
     panel.wait()
-    assert text(panel) == str(panel.preview.recipe) == "PruneWeights(sparsity=0.5)"
+    assert text.value == str(panel.preview.recipe) == "PruneWeights(sparsity=0.5)"
     assert len(ipywidgets.widget._instances) == widgets
     while session.can_redo:
         session.redo()
