@@ -10,6 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.panels import points
@@ -48,7 +49,7 @@ class Estimates:
         self.worker = Worker(self._failed, work.threads)
         self.previewer = self._previewer = Previewer(work)  # the second always begins from the original
         self._start: str | None = None  # the version that the first begins from
-        self._judge = Worker(self._failed, work.threads)
+        self._judge = Worker(failed, work.threads)  # what arithmetic has told stands, whatever the data do
         self._tell = tell
         self._told_failure = failed
         self._lock = threading.Lock()
@@ -72,6 +73,7 @@ class Estimates:
         """Find out about the original, the quickest first; its latency when the hand rests."""
         self.worker.later(self._measuring)
         self._judge.later(self._judging_the_baseline)
+        self._judge.later(self._timing_the_baseline)
 
     def later(self, make: Make) -> None:
         """Do something that takes seconds in the time between."""
@@ -124,10 +126,18 @@ class Estimates:
         if first.is_final or self._first_accuracy_took > QUICK:
             self._publish(previews, first)
         if not first.is_final:
-            self._judge.ask(lambda: self._judging(previews))
+            self._judge.ask(lambda: self._judging(previews, first))
         yield
 
-    def _judging(self, previews: Iterator[Preview]) -> Iterator[None]:
+    def _judging(self, previews: Iterator[Preview], first: Preview) -> Iterator[None]:
+        """Publish the accuracy as it becomes known; where the data fail, what was known `first`."""
+        try:
+            yield from self._accuracies(previews)
+        except Exception:
+            self._publish(previews, replace(first, is_final=True))
+            raise
+
+    def _accuracies(self, previews: Iterator[Preview]) -> Iterator[None]:
         """Publish the first accuracy at once, then about ten a second, and the last."""
         shown_at = began = time.monotonic()
         for index, preview in enumerate(previews):
@@ -168,15 +178,20 @@ class Estimates:
         self._tell("layers")
 
     def _judging_the_baseline(self) -> Iterator[None]:
-        """Its accuracy, and its latency."""
-        from workbench.measurement import measuring
+        """Its accuracy."""
         from workbench.measurement.baselines import evaluating_baseline
 
         if self.work.validation is not None:
             evaluation = yield from evaluating_baseline(self.work, "validation")
             self._learned(accuracy=evaluation.accuracy)
+
+    def _timing_the_baseline(self) -> Iterator[None]:
+        """Its latency, whether or not its data can be read."""
+        from workbench.measurement import measuring
+
         if self.work.example is not None:
-            report = yield from measuring(self.work, runtimes=("pytorch",), seconds=_TIMING)
+            steps = measuring(self.work, runtimes=("pytorch",), seconds=_TIMING, is_judged=False)
+            report = yield from steps
             self._learned(latency=report.latency)
 
     def _learned(self, **found: Any) -> None:

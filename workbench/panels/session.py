@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, told
 from workbench.exploration.limits import Limits
 from workbench.job import Job
 from workbench.measurement import units
@@ -28,6 +28,7 @@ from workbench.panels.steps import Draft
 from workbench.panels.undo import Moment, Moments
 from workbench.preferences import Preferences, preferred
 from workbench.recipe import Recipe
+from workbench.run import NO_ACCURACY
 from workbench.runtimes import runtimes
 from workbench.technique import find
 
@@ -171,15 +172,15 @@ class Session:
 
     def remove(self, id: int) -> None:
         """Take a step away."""
-        self._edit(self.draft.without(id))
+        self._try(lambda: self._edit(self.draft.without(id)))
 
     def move(self, id: int, by: int) -> None:
         """Move a step down (`by` above 0) or up."""
-        self._edit(self.draft.moved(id, by))
+        self._try(lambda: self._edit(self.draft.moved(id, by)))
 
     def switch(self, id: int, is_on: bool) -> None:
         """Switch a step on or off."""
-        self._edit(self.draft.switched(id, is_on))
+        self._try(lambda: self._edit(self.draft.switched(id, is_on)))
 
     def change(self, id: int, name: str, value: Any) -> None:
         """Set an option of a step; a value that is refused becomes the error, and the old one stays."""
@@ -279,10 +280,7 @@ class Session:
 
     def fail(self, error: BaseException) -> None:
         """Show what went wrong, in one line."""
-        first_line = str(error).split("\n")[0]
-        self.error = (
-            first_line if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {first_line}"
-        )
+        self.error = told(error)
         self._tell("status")
 
     def _take(self, work: Workload, tree: VersionTree | None = None) -> None:
@@ -326,7 +324,7 @@ class Session:
     def _try(self, action: Callable[[], None]) -> None:
         try:
             action()
-        except (WorkbenchError, OSError) as error:
+        except Exception as error:  # in a widget's callback it would be lost
             self.fail(error)
             for topic in ("recipe", "limits"):
                 self._tell(topic)  # the control that was refused goes back to what holds
@@ -400,7 +398,8 @@ class Session:
         else:
             early = ", stopped before the recipe's end" if job.result.is_stopped else ""
             size = units.size(job.result.packed_bytes)
-            self._say(f"{job.result.name}: {size}, made in {units.seconds(job.elapsed)}{early}")
+            lacks = _lacks(job.result)
+            self._say(f"{job.result.name}: {size}, made in {units.seconds(job.elapsed)}{early}{lacks}")
         self._tell("job")
         self._tell("training")
 
@@ -456,6 +455,12 @@ class Session:
     def _tell(self, topic: str) -> None:
         for observer in list(self._observers):
             observer(topic)
+
+
+def _lacks(version: Version) -> str:
+    """Why a version that was made has no accuracy, where its data failed."""
+    notes = version.report.notes if version.report is not None else ()
+    return "".join(f"; {each}" for each in notes if each.startswith(NO_ACCURACY))
 
 
 def _first_runtime() -> str:
