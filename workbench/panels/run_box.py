@@ -13,7 +13,7 @@ from workbench.panels.session import Session
 class RunBox:
     """Shows the job of a session, and what went wrong in words."""
 
-    topics = ("job", "status", "recipe")
+    topics = ("job", "status", "recipe", "versions")
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -29,9 +29,11 @@ class RunBox:
         self._left.add_class("wb-left")
         self._status = ipywidgets.HTML()
         self._status.add_class("wb-status")
+        self._record = ipywidgets.HTML()
+        self._record.add_class("wb-record")
         row = ipywidgets.HBox([self._run, self._stop, self._bar, self._left])
         row.add_class("wb-runs")
-        self.widget = ipywidgets.VBox([row, self._status])
+        self.widget = ipywidgets.VBox([row, self._status, self._record])
         self.refresh()
 
     def refresh(self) -> None:
@@ -48,6 +50,7 @@ class RunBox:
             message = job.progress.message
         _set(self._left, value=left)
         _set(self._status, value=_line(session.error, session.status or message))
+        _set(self._record, value=escape(session.foretold))
 
 
 def _line(error: str, status: str) -> str:

@@ -11,13 +11,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
 from workbench.job import Job
 from workbench.measurement import units
-from workbench.panels import missing, points, saving
+from workbench.panels import figures, foretelling, missing, points, saving
+from workbench.panels.chosen import Chosen
 from workbench.panels.estimates import Estimates
 from workbench.panels.runs import Runs
 from workbench.panels.steps import Draft
@@ -28,11 +30,15 @@ from workbench.runtimes import runtimes
 from workbench.technique import find
 
 if TYPE_CHECKING:
+    from workbench.measurement.report import Foretold, Latency
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
 
 _BEGINS_WITH = "PruneWeights"  # answers at once, on any model
-TOPICS = ("work", "recipe", "figures", "layers", "training", "job", "versions", "status")
+TOPICS = (
+    *("work", "recipe", "figures", "layers", "training", "job", "versions", "status"),
+    *("timing", "advice"),
+)
 
 
 class Session:
@@ -53,7 +59,7 @@ class Session:
         names: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.runtime = _first_runtime()
+        self.chosen = Chosen(runtime=_first_runtime())
         self.status = ""
         self.error = ""
         self._inside: Collection[str] | None = None
@@ -92,6 +98,21 @@ class Session:
     def names(self) -> Mapping[str, Any]:
         """What bare names stand for: the notebook's variables, where no others were given."""
         return self._names if self._names is not None else vars(sys.modules["__main__"])
+
+    @property
+    def runtime(self) -> str:
+        """The runtime that latency is shown on."""
+        return self.chosen.runtime
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that can be chosen, the usual one first."""
+        return figures.metrics_of(self.work.metrics, self.work.is_classification)
+
+    @property
+    def foretold(self) -> str:
+        """How far off previews were, in one line; empty where none has been put to the test."""
+        return foretelling.record(self.tree.versions)
 
     @property
     def draft(self) -> Draft:
@@ -163,6 +184,12 @@ class Session:
         """Set the steps to a recipe, or its text."""
         self._try(lambda: self._edit(self.draft.rewritten(Recipe.of(recipe))))
 
+    def take_advice(self, place: int = 0) -> None:
+        """Put the steps in the order that a piece of advice on them names."""
+        advice = self.estimates.advice
+        if place < len(advice) and (recipe := advice[place].recipe) is not None:
+            self.write(recipe)
+
     def undo(self) -> None:
         """Take the last move back, in the controls and in the versions."""
         self._return_to(self._moments.undone())
@@ -177,7 +204,7 @@ class Session:
 
     def run(self, seed: int = 0) -> None:
         """Begin to make a version of the recipe, in a thread of its own."""
-        self._try(lambda: self.runs.start(self.recipe, self.names, seed))
+        self._try(lambda: self._run(seed))
 
     def stop(self) -> None:
         """Ask the run to end at its next step; what it has so far is measured and kept."""
@@ -200,10 +227,17 @@ class Session:
         self._inside = ids
         self._tell("versions")
 
+    def choose(self, **changes: Any) -> None:
+        """Show another `metric`, or latency on another `runtime`, with another `batch` or `threads`."""
+        self._try(lambda: self._choose(**changes))
+
     def choose_runtime(self, runtime: str) -> None:
         """Show latency on another runtime."""
-        self.runtime = runtime
-        self._tell("figures")
+        self.choose(runtime=runtime)
+
+    def measure_now(self) -> None:
+        """Time what is shown with the settings chosen, beside the original; a version keeps the result."""
+        self._try(self._measure_now)
 
     def fail(self, error: BaseException) -> None:
         """Show what went wrong, in one line."""
@@ -218,7 +252,10 @@ class Session:
 
         self.work = work
         self.tree = tree if tree is not None else tree_for(work)
+        self._foretold: Foretold | None = None
+        self.chosen = replace(self.chosen, metric=self.metrics[0])
         self.estimates = Estimates(work, self._tell, self.fail)
+        self.estimates.chosen = self.chosen
         self.runs = Runs(work, self.tree, self._job_told)
         self._leave_tree = self.tree.observe(self._versions_changed)
 
@@ -288,10 +325,38 @@ class Session:
                 self._tell(topic)
         self._tell("training")
 
+    def _run(self, seed: int) -> None:
+        said = foretelling.foretold(self.estimates.preview, self.recipe, self.runtime)
+        self.runs.start(self.recipe, self.names, seed)
+        self._foretold = said  # of this run: one that was refused has changed nothing
+
+    def _choose(self, **changes: Any) -> None:
+        self.chosen = self.chosen.changed(self.metrics, **changes)
+        previewed = self.recipe if self.version is None else None
+        self.estimates.time_with(self.chosen, previewed, self.names)
+        self._tell("figures")
+
+    def _measure_now(self) -> None:
+        if self.is_running:
+            raise WorkbenchError("a run is going on; latency is measured when it has ended, or press Stop")
+        if self.work.example is None:
+            raise WorkbenchError("there is no input to time; give its shape: Workload(net, input_shape=...)")
+        if (version := self.version) is not None:
+            self.estimates.time_version(version, self.chosen, lambda found: self._timed(version, found))
+        elif len(self.recipe):
+            self.estimates.time_preview(self.recipe, self.names, self.chosen)
+        else:
+            self.estimates.time_baseline(self.chosen)
+
+    def _timed(self, version: Version, latency: Latency) -> None:
+        """Keep a version's new latency with its report."""
+        if version.id in self.tree:
+            self.tree.remeasured(version.id, lambda report: report.timed(latency))
+
     def _estimate(self) -> None:
         """Preview the recipe, unless it has been measured."""
         if (version := self.version) is not None:
-            self.estimates.look_at(version)
+            self.estimates.look_at(version, self.names)
         else:
             self.estimates.ask(self.recipe, self.names)
 
@@ -305,10 +370,17 @@ class Session:
             self._say("stopped before there was anything to keep")
         else:
             early = ", stopped before the recipe's end" if job.result.is_stopped else ""
+            self._remember_preview(job.result)
             size = units.size(job.result.packed_bytes)
             self._say(f"{job.result.name}: {size}, made in {units.seconds(job.elapsed)}{early}")
         self._tell("job")
         self._tell("training")
+
+    def _remember_preview(self, version: Version) -> None:
+        """Keep with a version what the preview had said of it."""
+        said, self._foretold = self._foretold, None
+        if said is not None and version.id in self.tree:
+            self.tree.remeasured(version.id, lambda report: replace(report, foretold=said))
 
     def _versions_changed(self, tree: VersionTree) -> None:
         """The tree was changed, by a run here or by anyone else; a new head is a moment to return to."""
