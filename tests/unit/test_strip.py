@@ -8,7 +8,6 @@ import pytest
 import small
 
 from workbench.measurement import everything, units
-from workbench.panels import figures
 from workbench.panels.chosen import Chosen
 from workbench.panels.figures import Known, is_timed_alike
 from workbench.panels.session import Session
@@ -18,7 +17,7 @@ from workbench.recipe import Recipe
 from workbench.versions import VersionTree
 from workbench.workload import Workload
 
-TITLES = ["accuracy", "stored", "latency", "MACs", "memory, peak"]
+TITLES = ["accuracy", "stored", "latency", "MACs", "peak memory"]
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +106,7 @@ def test_a_finished_preview_is_compared_on_the_same_samples_too(session):
 def test_memory_stands_beside_the_originals(session):
     ran(session, "PruneChannels(ratio=0.5)")
     report = session.version.report
-    shown = cell(session, "memory, peak")
+    shown = cell(session, "peak memory")
     assert report.peak_memory < report.baseline.peak_memory == session.estimates.known.memory
     assert shown.change.startswith("▼") and shown.kind == "measured"
 
@@ -169,7 +168,7 @@ def test_what_a_runtime_makes_use_of_decides_whether_it_is_timed(work, recipe, r
 
 def test_another_metric_is_shown_with_its_change(session):
     ran(session, "PruneWeights(sparsity=0.95)")
-    session.choose(metric="f1")
+    session.show(metric="f1")
     shown, report = cell(session, "F1, macro"), session.version.report
     assert shown.value == f"{100 * report.accuracy.f1:.1f} %"
     assert "points" in shown.change
@@ -178,8 +177,8 @@ def test_another_metric_is_shown_with_its_change(session):
 def test_own_metrics_can_be_chosen_by_name():
     work = small.workload(metrics={"mean": lambda outputs, targets: outputs.mean()})
     session = opened(work)
-    assert session.metrics == (*figures.METRICS, "mean")
-    session.choose(metric="mean")
+    assert list(session.metrics) == ["accuracy", "precision", "recall", "f1", "metric:mean"]
+    session.show(metric="mean")
     assert cell(session, "mean").value.startswith("≈ ")
     ran(session, "PruneWeights(sparsity=0.5)")
     value = session.version.report.metrics["mean"]
@@ -193,7 +192,7 @@ def test_regression_begins_with_its_own_metric():
     splits = {name: (x, x[:, :1]) for name, (x, _) in small.data().items()}
     work = Workload(nn.Linear(6, 1), **splits, metrics={"worst": lambda outputs, targets: 2.5})
     session = opened(work)
-    assert session.chosen.metric == "worst" and cell(session, "worst").value == "≈ 2.5"
+    assert session.chosen.metric == "metric:worst" and cell(session, "worst").value == "≈ 2.5"
     session.close()
 
 
@@ -208,28 +207,28 @@ def test_regression_begins_with_its_own_metric():
 )
 def test_a_choice_that_there_is_not_is_refused_in_a_line(session, choice, line):
     before = session.chosen
-    session.choose(**choice)
+    session.show(**choice)
     assert line.split(",")[0] in session.error and session.chosen == before
 
 
 def test_what_was_measured_is_shown_at_once_and_what_was_not_can_be_measured(session):
     ran(session, "PruneChannels(ratio=0.5)")
     assert not strip_of(session).can_be_timed
-    session.choose(batch=4)
+    session.show(batch=4)
     assert strip_of(session).can_be_timed
     assert cell(session, "latency").detail == "not timed with these settings"
     session.measure_now()
     session.wait()
     shown = cell(session, "latency")
     assert "batch 4" in shown.detail and "as fast" in shown.change and not strip_of(session).can_be_timed
-    session.choose(batch=1)
+    session.show(batch=1)
     assert cell(session, "latency").kind == "measured"
 
 
 def test_a_latency_measured_later_is_kept_with_the_version(work, tmp_path):
     session = opened(work, path=tmp_path / "versions.sqlite")
     ran(session, "PruneChannels(ratio=0.5)")
-    session.choose(batch=4)
+    session.show(batch=4)
     session.measure_now()
     session.wait()
     before = session.version.report
@@ -242,7 +241,7 @@ def test_a_latency_measured_later_is_kept_with_the_version(work, tmp_path):
 
 def test_the_original_is_measured_with_other_settings_too(session):
     session.write("")
-    session.choose(batch=4)
+    session.show(batch=4)
     session.wait()
     assert session.estimates.known.latency_with("pytorch", 4, 1).batch == 4
     assert "batch 4" in cell(session, "latency").detail
@@ -252,7 +251,7 @@ def test_measuring_goes_on_beside_moves_and_can_be_stopped(session, monkeypatch)
     monkeypatch.setattr("workbench.measurement.latency._is_enough", lambda *args: False)
     timings = session.estimates.timings
     session.write("")
-    session.choose(runtime="openvino", batch=64)  # a preview is not timed on it by itself
+    session.show(runtime="openvino", batch=64)  # a preview is not timed on it by itself
     session.estimates.time_baseline(Chosen(batch=64))
     until(session, lambda: timings.progress.message.startswith("PyTorch: "))
     session.measure_now()
@@ -273,7 +272,7 @@ def test_a_runtime_that_is_not_there_says_how_to_get_it(session, monkeypatch):
         raise RuntimeUnavailable("ONNX Runtime is not installed; install it with: pip install onnxruntime")
 
     monkeypatch.setattr(OnnxRuntime, "prepare", missing)
-    session.choose(runtime="onnxruntime")
+    session.show(runtime="onnxruntime")
     session.write("PruneChannels(ratio=0.5)")
     session.wait()
     assert "pip install onnxruntime" in cell(session, "latency").detail

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ _MOST = 65_536
 
 @dataclass(frozen=True)
 class Chosen:
-    """A person's choice. `metric` is `accuracy`, another of a classifier's, or the name of an own one."""
+    """A person's choice. `metric` is the name of a quantity: `accuracy`, `f1`, `metric:rmse`."""
 
     metric: str = "accuracy"
     runtime: str = "pytorch"
@@ -27,14 +28,16 @@ class Chosen:
         """What a latency depends on."""
         return self.runtime, self.batch, self.threads
 
-    def changed(self, metrics: tuple[str, ...], **changes: Any) -> Chosen:
-        """The choice with some of it changed.
+    def changed(self, metrics: Collection[str], **changes: Any) -> Chosen:
+        """The choice with some of it changed; an own metric may be called by its own name.
 
         Raises:
             RuntimeUnavailable, WorkbenchError: there is no such runtime or metric, or a count is no count.
         """
         made = replace(self, **changes)
         find(made.runtime)
+        if f"metric:{made.metric}" in metrics:
+            made = replace(made, metric=f"metric:{made.metric}")
         if made.metric not in metrics:
             near = nearest(made.metric, metrics)
             raise WorkbenchError(f"no metric named {made.metric!r}{near} (there are: {listed(metrics)})")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from workbench.measurement import units
+from workbench.measurement.found import Found
+from workbench.measurement.quantities import ACCURACY, MEMORY, SHARE, Quantity, Reading, quantities
 from workbench.panels.chosen import Chosen
 from workbench.runtimes import find, title
 from workbench.runtimes.base import INTEGERS, ZEROS
@@ -16,9 +18,9 @@ if TYPE_CHECKING:
     from workbench.measurement.pairing import Paired
     from workbench.measurement.report import Latency, Report
     from workbench.preview import Preview
+    from workbench.workload import Workload
 
 NO_DATA = "No validation data, so no accuracy: wb.Workload(net, validation=val_loader) gives it."
-METRICS = ("accuracy", "precision", "recall", "f1")  # of a classifier; own ones are known by their names
 USUAL = Chosen()
 _MANY_ZEROS = 0.2
 
@@ -91,9 +93,12 @@ class Strip:
     can_be_timed: bool = False
 
 
-def metrics_of(own: Mapping[str, object], is_classification: bool) -> tuple[str, ...]:
-    """The metrics that can be chosen, the usual one first."""
-    return (*(METRICS if is_classification else ()), *own) or METRICS[:1]
+def metrics_of(work: Workload | None) -> dict[str, Quantity]:
+    """The metrics that can be chosen, by name, the usual one first."""
+    found = quantities(work, ()).values()
+    return {each.name: each for each in found if each.unit is SHARE or each.name.startswith("metric:")} or {
+        ACCURACY.name: ACCURACY
+    }
 
 
 def is_timed_alike(preview: Preview, runtime: str) -> bool:
@@ -105,11 +110,13 @@ def is_timed_alike(preview: Preview, runtime: str) -> bool:
     return preview.computes_alike and not is_sparse and not is_lowered
 
 
-def of_baseline(known: Known, chosen: Chosen = USUAL, untimed: str = "") -> Strip:
+def of_baseline(
+    known: Known, chosen: Chosen = USUAL, untimed: str = "", metric: Quantity = ACCURACY
+) -> Strip:
     """The strip while nothing is changed: the original."""
     latency = known.latency_with(*chosen.settings)
     figures = (
-        _metric(chosen.metric, known.accuracy, known.metrics, known, "measured"),
+        _metric(metric, Found(known.accuracy, known.metrics), None, known),
         Figure("stored", units.size(known.stored), "float32 file", kind="stored"),
         _latency(latency, chosen, untimed or "not timed yet"),
         Figure("MACs", units.count(known.macs), _parameters(known.parameters), kind="claimed"),
@@ -119,12 +126,18 @@ def of_baseline(known: Known, chosen: Chosen = USUAL, untimed: str = "") -> Stri
     return Strip("baseline", "baseline", figures, said, latency is None and not untimed)
 
 
-def of_preview(preview: Preview, known: Known, chosen: Chosen = USUAL, untimed: str = "") -> Strip:
+def of_preview(
+    preview: Preview,
+    known: Known,
+    chosen: Chosen = USUAL,
+    untimed: str = "",
+    metric: Quantity = ACCURACY,
+) -> Strip:
     """The strip of an estimate: every figure that is not exact is written with ≈."""
     zeros = 1 - preview.nonzero / max(preview.parameters, 1)
     latency, can_be_timed = _preview_latency(preview, known, chosen, untimed)
     figures = (
-        _preview_metric(preview, known, chosen.metric),
+        _preview_metric(preview, known, metric),
         Figure(
             "stored",
             f"≈ {units.size(preview.estimated_bytes)}",
@@ -134,25 +147,26 @@ def of_preview(preview: Preview, known: Known, chosen: Chosen = USUAL, untimed: 
         ),
         latency,
         _macs(preview.macs, known, _parameters(preview.parameters, zeros)),
-        _memory(preview.peak_memory, known.memory, "measured"),
+        _memory(preview.peak_memory, known.memory, "estimated"),
     )
     said = preview.note or ("" if known.has_data else NO_DATA) or _dense(preview, zeros, chosen.runtime)
     return Strip("preview", "preview", figures, said, can_be_timed)
 
 
-def of_version(name: str, report: Report, known: Known, chosen: Chosen = USUAL, untimed: str = "") -> Strip:
+def of_version(
+    name: str,
+    report: Report,
+    known: Known,
+    chosen: Chosen = USUAL,
+    untimed: str = "",
+    metric: Quantity = ACCURACY,
+) -> Strip:
     """The strip of a measured version."""
     latency = report.latency_with(*chosen.settings)
     before = report.baseline
-    metric = _metric(
-        chosen.metric,
-        report.accuracy,
-        report.metrics,
-        known.told(accuracy=before.accuracy, metrics=before.metrics) if before else known,
-        "measured",
-    )
+    judged = _metric(metric, Found.of_report(report), Found.of_baseline(report) if before else None, known)
     figures = (
-        _paired(metric, report.paired) if chosen.metric == "accuracy" else metric,
+        _paired(judged, report.paired) if metric.name == ACCURACY.name else judged,
         Figure(
             "stored",
             units.size(report.size.stored),
@@ -167,53 +181,36 @@ def of_version(name: str, report: Report, known: Known, chosen: Chosen = USUAL, 
     return Strip(name, "version", figures, report.sentence, latency is None and not untimed)
 
 
-def _preview_metric(preview: Preview, known: Known, metric: str) -> Figure:
+def _preview_metric(preview: Preview, known: Known, metric: Quantity) -> Figure:
     if preview.is_new_net:
-        return Figure(_title(metric), detail="press Run: it is not trained yet")
-    found = _metric(metric, preview.accuracy, preview.metrics or {}, known, "estimated")
-    return _paired(found, preview.paired, "≈ ") if metric == "accuracy" else found
+        return Figure(metric.title, detail="press Run: it is not trained yet")
+    before = Found(known.accuracy, known.metrics)
+    judged = _metric(metric, Found.of_preview(preview), before, known)
+    return _paired(judged, preview.paired, "≈ ") if metric.name == ACCURACY.name else judged
 
 
-def _metric(
-    name: str, accuracy: Accuracy | None, own: Mapping[str, float], known: Known, kind: str
-) -> Figure:
-    """The chosen metric with its interval, where it has one, and its change."""
+def _metric(metric: Quantity, now: Found, before: Found | None, known: Known) -> Figure:
+    """The chosen metric with its interval, where it has one, and its change from before."""
     if not known.has_data:
-        return Figure(_title(name), detail="no validation data")
-    almost = "≈ " if kind == "estimated" else ""
-    if name not in METRICS:
-        return _own_metric(name, own.get(name), known.metrics.get(name), almost, kind)
-    if accuracy is None:
-        return Figure(_title(name))
-    value, before = _share(name, accuracy), _share(name, known.accuracy)
-    if value is None:
-        return Figure(_title(name), detail="after the last sample")
-    where = f"n = {accuracy.n:,} {accuracy.split}"
-    detail = f"{100 * accuracy.low:.1f}–{100 * accuracy.high:.1f}, {where}" if name == "accuracy" else where
-    is_itself = accuracy is known.accuracy or before is None
-    change = "" if is_itself else f"{almost}{units.points(value - before)} points"
-    return Figure(_title(name), f"{almost}{units.share(value)}", detail, change, kind=kind)
+        return Figure(metric.title, detail="no validation data")
+    reading = metric.read(now)
+    if reading is None:
+        return Figure(metric.title, detail="after the last sample" if now.is_estimate else "")
+    almost, kind = ("≈ ", "estimated") if now.is_estimate else ("", "measured")
+    value, change = f"{almost}{metric.unit.write(reading.value)}", ""
+    if before is not None and metric.read(before) is not None:
+        change = f"{almost}{metric.change(now, before)}"
+    return Figure(metric.title, value, _spread(metric, reading, now), change, kind=kind)
 
 
-def _own_metric(name: str, value: float | None, before: float | None, almost: str, kind: str) -> Figure:
-    if value is None:
-        return Figure(name, detail="after the last sample")
-    is_known = before is not None and value != before
-    change = f"{almost}{value - before:+.3g} of {before:.4g}".replace("-", "−") if is_known else ""
-    return Figure(name, f"{almost}{value:.4g}", "your metric", change, kind=kind)
-
-
-def _share(name: str, accuracy: Accuracy | None) -> float | None:
-    if accuracy is None:
-        return None
-    return accuracy.value if name == "accuracy" else getattr(accuracy, name)
-
-
-def _title(metric: str) -> str:
-    """A metric as people write it."""
-    if metric == "accuracy" or metric not in METRICS:
-        return metric
-    return f"{'F1' if metric == 'f1' else metric}, macro"
+def _spread(metric: Quantity, reading: Reading, now: Found) -> str:
+    """`98.2–99.7, n = 400 validation`; of a metric without an interval, which way is better."""
+    if reading.low is not None and reading.high is not None and reading.n:
+        split = f" {now.accuracy.split}" if now.accuracy is not None else ""
+        return f"{100 * reading.low:.1f}–{100 * reading.high:.1f}, n = {reading.n:,}{split}"
+    if now.accuracy is not None and metric.unit is SHARE:
+        return f"n = {now.accuracy.n:,} {now.accuracy.split}"
+    return f"{'higher' if metric.is_higher_better else 'lower'} is better"
 
 
 def _paired(figure: Figure, paired: Paired | None, almost: str = "") -> Figure:
@@ -301,9 +298,10 @@ def _macs(macs: int | None, known: Known, detail: str) -> Figure:
 def _memory(memory: int | None, before: int | None, kind: str) -> Figure:
     """Peak memory of one forward pass: the tensors alive, so the same in every run."""
     if memory is None:
-        return Figure("memory, peak")
+        return Figure(MEMORY.title)
     what = "weights and activations"
-    return Figure("memory, peak", units.size(memory), what, _of(memory, before), kind=kind)
+    almost = "≈ " if kind == "estimated" else ""
+    return Figure(MEMORY.title, f"{almost}{units.size(memory)}", what, _of(memory, before), kind=kind)
 
 
 def _of(now: float | None, before: float | None, written: object = units.size) -> str:

@@ -10,17 +10,19 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
+from workbench.exploration.limits import Limits
 from workbench.job import Job
 from workbench.measurement import units
 from workbench.panels import figures, foretelling, missing, points, saving
 from workbench.panels.chosen import Chosen
 from workbench.panels.estimates import Estimates
+from workbench.panels.picking import Picking
 from workbench.panels.runs import Runs
 from workbench.panels.steps import Draft
 from workbench.panels.undo import Moment, Moments
@@ -30,14 +32,25 @@ from workbench.runtimes import runtimes
 from workbench.technique import find
 
 if TYPE_CHECKING:
+    from workbench.measurement.quantities import Quantity
     from workbench.measurement.report import Foretold, Latency
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
 
 _BEGINS_WITH = "PruneWeights"  # answers at once, on any model
 TOPICS = (
-    *("work", "recipe", "figures", "layers", "training", "job", "versions", "status"),
-    *("timing", "advice"),
+    "work",
+    "recipe",
+    "figures",
+    "layers",
+    "training",
+    "job",
+    "versions",
+    "selection",
+    "limits",
+    "timing",
+    "advice",
+    "status",
 )
 
 
@@ -62,7 +75,7 @@ class Session:
         self.chosen = Chosen(runtime=_first_runtime())
         self.status = ""
         self.error = ""
-        self._inside: Collection[str] | None = None
+        self.picking = Picking(self)
         self._names = names
         self._clock = clock
         self._lock = threading.RLock()
@@ -105,9 +118,9 @@ class Session:
         return self.chosen.runtime
 
     @property
-    def metrics(self) -> tuple[str, ...]:
-        """The metrics that can be chosen, the usual one first."""
-        return figures.metrics_of(self.work.metrics, self.work.is_classification)
+    def metrics(self) -> dict[str, Quantity]:
+        """The metrics that can be chosen, by name, the usual one first."""
+        return figures.metrics_of(self.work)
 
     @property
     def foretold(self) -> str:
@@ -132,9 +145,8 @@ class Session:
 
     @property
     def listed(self) -> list[Version]:
-        """The versions a list shows, oldest first: all, or those a rectangle was drawn around."""
-        inside = self._inside
-        return [each for each in self.tree.versions if inside is None or each.id in inside]
+        """The versions a list shows, oldest first: all, or those that are selected."""
+        return self.picking.listed
 
     @property
     def is_running(self) -> bool:
@@ -222,18 +234,30 @@ class Session:
         """Write the version that is shown to a file; the suffix says how (`.safetensors`, `.onnx`)."""
         self._try(lambda: self._save(name))
 
-    def narrow(self, ids: Collection[str] | None) -> None:
-        """List only these versions; all with None."""
-        self._inside = ids
-        self._tell("versions")
+    def choose(self, which: Iterable[Version | str] | None) -> None:
+        """Select many versions: lists show only these; all with None."""
+        self._try(lambda: self.picking.select(which) and self._tell("selection"))
 
-    def choose(self, **changes: Any) -> None:
+    def toggle(self, id: str) -> None:
+        """Add a version to the selection, or take it away."""
+        self.picking.toggle(id)
+        self._tell("selection")
+
+    def limit(self, limits: Limits | Mapping[str, Any] | None) -> None:
+        """Hold the versions against these limits; a text that is refused becomes the error."""
+        self._try(lambda: self._limit(Limits.of(limits)))
+
+    def limit_one(self, name: str, written: float | str | None) -> None:
+        """Set one limit to what a person typed; an empty text takes it away."""
+        self._try(lambda: self._limit(self.picking.limits.changed(name, written)))
+
+    def show(self, **changes: Any) -> None:
         """Show another `metric`, or latency on another `runtime`, with another `batch` or `threads`."""
-        self._try(lambda: self._choose(**changes))
+        self._try(lambda: self._show(**changes))
 
     def choose_runtime(self, runtime: str) -> None:
         """Show latency on another runtime."""
-        self.choose(runtime=runtime)
+        self.show(runtime=runtime)
 
     def measure_now(self) -> None:
         """Time what is shown with the settings chosen, beside the original; a version keeps the result."""
@@ -253,7 +277,7 @@ class Session:
         self.work = work
         self.tree = tree if tree is not None else tree_for(work)
         self._foretold: Foretold | None = None
-        self.chosen = replace(self.chosen, metric=self.metrics[0])
+        self.chosen = replace(self.chosen, metric=next(iter(self.metrics)))
         self.estimates = Estimates(work, self._tell, self.fail)
         self.estimates.chosen = self.chosen
         self.runs = Runs(work, self.tree, self._job_told)
@@ -290,7 +314,8 @@ class Session:
             action()
         except (WorkbenchError, OSError) as error:
             self.fail(error)
-            self._tell("recipe")  # the control that was refused goes back to what holds
+            for topic in ("recipe", "limits"):
+                self._tell(topic)  # the control that was refused goes back to what holds
 
     def _edit(self, draft: Draft, mark: Hashable = None) -> None:
         with self._lock:
@@ -330,7 +355,7 @@ class Session:
         self.runs.start(self.recipe, self.names, seed)
         self._foretold = said  # of this run: one that was refused has changed nothing
 
-    def _choose(self, **changes: Any) -> None:
+    def _show(self, **changes: Any) -> None:
         self.chosen = self.chosen.changed(self.metrics, **changes)
         previewed = self.recipe if self.version is None else None
         self.estimates.time_with(self.chosen, previewed, self.names)
@@ -391,6 +416,11 @@ class Session:
             self._estimate()
         for topic in ("versions", "figures", "layers", "training"):
             self._tell(topic)
+
+    def _limit(self, limits: Limits) -> None:
+        self.picking.limits = limits
+        self._say("")
+        self._tell("limits")
 
     def _save(self, name: str) -> None:
         version = self.version or self.tree.head

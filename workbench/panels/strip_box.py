@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
@@ -87,10 +88,11 @@ class StripBox:
         now = self._session.chosen
         self._is_showing = True
         try:
-            _offer(self._metric, self._session.metrics, now.metric)
+            metrics = [(each.title, name) for name, each in self._session.metrics.items()]
+            _offer(self._metric, metrics, now.metric)
             _set(self._runtime, value=now.runtime)
-            _offer(self._batch, chosen.BATCHES, now.batch)
-            _offer(self._threads, chosen.thread_counts(), now.threads)
+            _offer(self._batch, _counts(chosen.BATCHES, now.batch), now.batch)
+            _offer(self._threads, _counts(chosen.thread_counts(), now.threads), now.threads)
         finally:
             self._is_showing = False
 
@@ -110,7 +112,7 @@ class StripBox:
 
     def _chosen(self, name: str, change: Any) -> None:
         if not self._is_showing and change["new"] is not None:
-            self._session.choose(**{name: change["new"]})
+            self._session.show(**{name: change["new"]})
 
     def _pressed(self) -> None:
         if self._session.estimates.timings.is_running:
@@ -123,11 +125,12 @@ def strip_of(session: Session) -> Strip:
     """The figures of what a session shows."""
     estimates, now = session.estimates, session.chosen
     version, untimed = session.version, estimates.untimed.get(now.settings, "")
+    metric = session.metrics[now.metric]
     if version is not None and version.report is not None:
-        return figures.of_version(version.name, version.report, estimates.known, now, untimed)
+        return figures.of_version(version.name, version.report, estimates.known, now, untimed, metric)
     if estimates.preview is not None and len(session.recipe):
-        return figures.of_preview(estimates.preview, estimates.known, now, untimed)
-    return figures.of_baseline(estimates.known, now, untimed)
+        return figures.of_preview(estimates.preview, estimates.known, now, untimed, metric)
+    return figures.of_baseline(estimates.known, now, untimed, metric)
 
 
 def _cell(figure: Figure) -> str:
@@ -147,9 +150,13 @@ def _list(description: str, tooltip: str) -> ipywidgets.Dropdown:
     return ipywidgets.Dropdown(description=description, tooltip=tooltip, style={"description_width": "auto"})
 
 
-def _offer(dropdown: ipywidgets.Dropdown, values: Any, now: Any) -> None:
-    """These values in a list, with the one that holds among them."""
-    options = [(str(each), each) for each in (*values, *([] if now in values else [now]))]
+def _counts(offered: Iterable[int], now: int) -> list[tuple[str, int]]:
+    """Counts to choose from, with the one that holds among them."""
+    return [(str(each), each) for each in sorted({*offered, now})]
+
+
+def _offer(dropdown: ipywidgets.Dropdown, options: list[tuple[str, Any]], now: Any) -> None:
+    """These in a list, and the one that holds shown."""
     if list(dropdown.options) != options:
         dropdown.options = options
     _set(dropdown, value=now)

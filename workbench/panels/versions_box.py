@@ -23,7 +23,7 @@ class VersionsBox:
     """Shows the versions of a session; the one worked from is selected."""
 
     title = "Versions"
-    topics = ("versions",)
+    topics = ("versions", "selection")
     charts: ClassVar[Mapping[str, Callable[[], Any]]] = {}
 
     def __init__(self, session: Session, board: ChartBoard) -> None:
@@ -92,5 +92,5 @@ def _summary(listed: int, there: int) -> str:
     if not there:
         return "No version yet. Press Run: it makes one of this recipe, measured and kept."
     if listed < there:
-        return f"{listed} of {there} versions: those in the rectangle (double-click the chart for all)"
+        return f"{listed} of {there} versions: those selected (double-click the chart for all)"
     return f"{there} version{'s' * (there != 1)}: name, accuracy, stored, smaller by, recipe"
