@@ -245,7 +245,7 @@ def _version(
 
     if not trail.stages:
         raise Stopped("stopped before the first step was done; nothing was made")
-    with suppress(Stopped):  # all is made by now: it is packed and measured whoever asks to stop
+    with suppress(Stopped):  # all is made by now: it is packed whoever asks to stop; measuring can be stopped
         yield Progress(0, 1, "packing")
     packed = pack(trail.candidate, recipe=recipe, original=work.baseline, seed=seed)
     where = {} if runtimes is None else {"runtimes": runtimes}

@@ -9,6 +9,9 @@ import ipywidgets
 from workbench.measurement import units
 from workbench.panels.session import Session
 
+_STOP = "End the run at its next step and keep what there is"
+_AGAIN = "Measure no further: what there is is kept with what is known of it"
+
 
 class RunBox:
     """Shows the job of a session, and what went wrong in words."""
@@ -20,9 +23,7 @@ class RunBox:
         self._run = ipywidgets.Button(description="Run", icon="play", tooltip="Make a version of this recipe")
         self._run.add_class("wb-run")
         self._run.on_click(lambda _: session.run())
-        self._stop = ipywidgets.Button(
-            description="Stop", icon="stop", tooltip="End the run at its next step and keep what there is"
-        )
+        self._stop = ipywidgets.Button(description="Stop", icon="stop", tooltip=_STOP)
         self._stop.on_click(lambda _: session.stop())
         self._bar = ipywidgets.FloatProgress(min=0, max=1)
         self._left = ipywidgets.HTML()
@@ -41,7 +42,8 @@ class RunBox:
         session, job = self._session, self._session.runs.job
         is_running = session.is_running
         _set(self._run, disabled=is_running or not len(session.recipe))
-        _set(self._stop, disabled=not is_running or (job is not None and job.state == "stopping"))
+        tooltip = _AGAIN if session.runs.is_stopping else _STOP
+        _set(self._stop, disabled=not is_running, tooltip=tooltip)
         self._bar.layout.visibility = "visible" if is_running else "hidden"
         message, left = "", ""
         if job is not None and is_running:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +29,18 @@ class Runs:
         self._work = work
         self._tree = tree
         self._told = told
+        self._starting = threading.Lock()
         self._stages: list[list[Mapping[str, Any]]] = []
 
     @property
     def is_running(self) -> bool:
         """Whether a run is going on."""
         return self.job is not None and self.job.is_running
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it has been asked to stop and has not ended."""
+        return self.job is not None and self.job.state == "stopping"
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -46,8 +53,14 @@ class Runs:
         Raises:
             WorkbenchError: one is going on, or there is nothing to run.
         """
+        with self._starting:  # two clicks may come on two threads
+            self._start(recipe, names, seed)
+
+    def _start(self, recipe: Recipe, names: Mapping[str, Any], seed: int) -> None:
         from workbench.run import compressing
 
+        if self.is_stopping:
+            raise WorkbenchError("the last run is being stopped; wait until it is, or press Stop again")
         if self.is_running:
             raise WorkbenchError("a run is going on; press Stop first, or wait for it")
         if not len(recipe):
@@ -61,8 +74,15 @@ class Runs:
         self.job.start()
 
     def stop(self) -> None:
-        """Ask the run to end at its next step; what it has so far is measured and kept."""
-        if self.job is not None:
+        """Ask the run to end at its next step; what it has so far is measured and kept.
+
+        Asked again, it measures no further.
+        """
+        if self.job is None:
+            return
+        if self.is_stopping:
+            self.job.stop_again()
+        else:
             self.job.stop()
 
     def wait(self, timeout: float) -> None:

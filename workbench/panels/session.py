@@ -19,7 +19,7 @@ from workbench.errors import WorkbenchError
 from workbench.exploration.limits import Limits
 from workbench.job import Job
 from workbench.measurement import units
-from workbench.panels import figures, foretelling, missing, points, saving
+from workbench.panels import failing, figures, foretelling, missing, points, saving
 from workbench.panels.chosen import Chosen
 from workbench.panels.estimates import Estimates
 from workbench.panels.picking import Picking
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from workbench.workload import Workload
 
 _BEGINS_WITH = "PruneWeights"  # answers at once, on any model
+_STOPPING = "stopping: what there is so far is kept"
+_NO_FURTHER = "stopping: it is measured no further"
 TOPICS = (
     "work",
     "recipe",
@@ -219,8 +221,14 @@ class Session:
         self._try(lambda: self._run(seed))
 
     def stop(self) -> None:
-        """Ask the run to end at its next step; what it has so far is measured and kept."""
+        """Ask the run to end at its next step; what it has so far is measured and kept.
+
+        Asked again, it measures no further.
+        """
+        is_second = self.runs.is_stopping
         self.runs.stop()
+        if is_second:
+            self._say(_NO_FURTHER)
 
     def give(self, **more: Any) -> None:
         """Go on with the same model and `validation=` data, or an `input_shape=`."""
@@ -265,10 +273,7 @@ class Session:
 
     def fail(self, error: BaseException) -> None:
         """Show what went wrong, in one line."""
-        first_line = str(error).split("\n")[0]
-        self.error = (
-            first_line if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {first_line}"
-        )
+        self.error = failing.line(error)
         self._tell("status")
 
     def _take(self, work: Workload, tree: VersionTree | None = None) -> None:
@@ -388,13 +393,16 @@ class Session:
     def _job_told(self, job: Job[Version]) -> None:
         self.estimates.pause(job.is_running)
         if job.is_running:
-            self._say("stopping: what there is so far is kept" if job.state == "stopping" else "")
+            is_told = self.status == _NO_FURTHER  # by the person who pressed again
+            self._say((self.status if is_told else _STOPPING) if job.state == "stopping" else "")
         elif job.error is not None:
             self.fail(job.error)
         elif job.result is None:
             self._say("stopped before there was anything to keep")
         else:
             early = ", stopped before the recipe's end" if job.result.is_stopped else ""
+            if job.result.report is not None and job.result.report.is_stopped:
+                early += ", measured in part"
             self._remember_preview(job.result)
             size = units.size(job.result.packed_bytes)
             self._say(f"{job.result.name}: {size}, made in {units.seconds(job.elapsed)}{early}")
@@ -430,12 +438,16 @@ class Session:
         if path.suffix.lower() == saving.PACKED:
             self._say(saving.write(version, path))
             return
-        self._say(f"writing {path.name}")  # an export takes seconds
+        when = ", when the run has ended" if self.is_running else ""
+        self._say(f"writing {path.name}{when}")  # an export takes seconds
         self.estimates.later(lambda: self._writing(version, path))
 
     def _writing(self, version: Version, path: Path) -> Iterator[None]:
         yield
-        self._say(saving.write(version, path))
+        try:
+            self._say(saving.write(version, path))
+        except Exception as error:  # the preview has nothing to do with it, and stays
+            self.fail(error)
 
     def _say(self, status: str) -> None:
         self.status, self.error = status, ""
