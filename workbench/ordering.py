@@ -8,7 +8,7 @@ said.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -140,12 +140,12 @@ class Ordering:
 
     def _mended(self, recipe: Recipe, trial: Trial, broken: Broken, names: Mapping[str, Any]) -> Trying:
         """Another order in which the promise stands, or the word that there is none."""
-        maker, breaker = (recipe.steps[each] for each in (broken.maker, broken.breaker))
+        maker, breaker = (_name(recipe, each) for each in (broken.maker, broken.breaker))
         lost = units.share(1 - broken.promise.kept, 0)
-        reason = f"{_name(breaker)} undoes {lost} of what {_name(maker)} promised ({broken.promise.text})."
+        reason = f"{breaker} undoes {lost} of what {maker} promised ({broken.promise.text})."
         for other, move in (
-            (_moved(recipe, broken.breaker, broken.maker), f"Do {_name(breaker)} before {_name(maker)}"),
-            (_moved(recipe, broken.maker, broken.breaker), f"Do {_name(maker)} after {_name(breaker)}"),
+            (_moved(recipe, broken.breaker, broken.maker), f"Do {breaker} before {maker}"),
+            (_moved(recipe, broken.maker, broken.breaker), f"Do {maker} after {breaker}"),
         ):
             try:
                 turned = yield from self._tried(other, names)
@@ -166,8 +166,9 @@ class Ordering:
             turned = yield from self._tried(other, names)
         except WorkbenchError:
             return None
-        reason = f"{_name(second)} comes after {_name(first)}."
-        advice = _advice(recipe, other, f"Do {_name(second)} before {_name(first)}", reason, trial, turned)
+        before, after = _name(recipe, index), _name(recipe, index + 1)
+        reason = f"{after} comes after {before}."
+        advice = _advice(recipe, other, f"Do {after} before {before}", reason, trial, turned)
         return advice if turned.loss < trial.loss + _BROKEN and _is_better(advice, trial) else None
 
     def _too_late(self, recipe: Recipe, trial: Trial, names: Mapping[str, Any]) -> Trying:
@@ -191,7 +192,7 @@ class Ordering:
             return None
         if turned.loss >= trial.loss + _BROKEN:
             return None
-        what, trained = " and ".join(map(_name, late)), _name(steps[last])
+        what, trained = _joined(recipe, range(last + 1, len(steps))), _name(recipe, last)
         cost = f"{units.points(-change.difference).lstrip('+')} points"
         its = "alone costs" if len(late) == 1 else "alone cost"
         reason = f"{what} {its} ≈ {cost}, and no training follows that could win them back."
@@ -262,9 +263,9 @@ def _untrained(recipe: Recipe) -> Advice | None:
         later = [each for each in recipe.steps[index + 1 :] if each.trains]
         earlier = [place for place, each in enumerate(recipe.steps[:index]) if each.trains]
         if (why := step.needs_training()) and earlier and not later:
-            trained = _name(recipe.steps[earlier[-1]])
+            trained, name = _name(recipe, earlier[-1]), _name(recipe, index)
             other = _moved(recipe, index, earlier[-1])
-            return Advice(other, f"Do {_name(step)} before {trained}", f"{_name(step)} {why}.")
+            return Advice(other, f"Do {name} before {trained}", f"{name} {why}.")
     return None
 
 
@@ -316,5 +317,13 @@ def _paired(before: Trial, after: Trial) -> Paired | None:
         return None
 
 
-def _name(step: Technique) -> str:
-    return type(step).__name__
+def _joined(recipe: Recipe, places: Iterable[int]) -> str:
+    return " and ".join(_name(recipe, each) for each in places)
+
+
+def _name(recipe: Recipe, index: int) -> str:
+    """A step's name, with its number where there are several of its kind."""
+    step = recipe.steps[index]
+    name = type(step).__name__
+    is_one = sum(type(each) is type(step) for each in recipe) == 1
+    return name if is_one else f"{name} (step {index + 1})"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
 
+MEASURING = "measuring"  # what progress says when the steps are done
 _LONG = 10.0  # a training epoch or the measurement, against 1 for a step that does not train
 
 
@@ -124,7 +125,7 @@ def compressing(
     before = sum(map(_weight, recipe))
     yield from _stages(trail, work, recipe, seed, names, before + _LONG)
     make = _version(work, recipe, seed, trail, parent, tree, name, runtimes)
-    return (yield from _scaled(make, "measuring", before / (before + _LONG), _LONG / (before + _LONG)))
+    return (yield from _scaled(make, MEASURING, before / (before + _LONG), _LONG / (before + _LONG)))
 
 
 def _begin(work: Workload, recipe: Recipe, names: Mapping[str, Any] | None, parent: Version | None) -> _Trail:

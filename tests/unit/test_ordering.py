@@ -118,3 +118,8 @@ def test_an_order_is_tried_once(trained):
     recipe = Recipe.parse("PruneWeights(0.8) | Factorize(ratio=0.5)")
     first = finish(ordering.advising(recipe))
     assert list(ordering.advising(recipe)) == [] and finish(ordering.advising(recipe)) == first
+
+
+def test_several_steps_of_a_kind_are_told_apart_by_their_number(trained):
+    (found,) = advice(trained, "PruneWeights(0.2) | PruneWeights(0.8) | Factorize(ratio=0.5)")[:1]
+    assert "PruneWeights (step " in found.move

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from workbench.charts.layers import Layer
     from workbench.measurement.compute import LayerRecord
     from workbench.measurement.report import Latency
-    from workbench.ordering import Advice
+    from workbench.ordering import Advice, Ordering
     from workbench.preview import Preview
     from workbench.versions import Version
     from workbench.workload import Workload
@@ -51,7 +51,6 @@ class Estimates:
     def __init__(
         self, work: Workload, tell: Callable[[str], None], failed: Callable[[Exception], None]
     ) -> None:
-        from workbench.ordering import Ordering
         from workbench.preview import Previewer
 
         self.work = work
@@ -65,7 +64,7 @@ class Estimates:
         self._judge = Worker(self._failed, work.threads)
         self._clock = Worker(self._clock_failed, work.threads)
         self.timings = Timings(self._clock, lambda: tell("timing"), failed)
-        self.ordering = Ordering(work, self.previewer.start)
+        self._ordering: Ordering | None = None
         self._resting: Make | None = None  # what is to be done when the hand rests, and no run goes on
         self._is_paused = self._is_hurried = False
         self._tell = tell
@@ -225,10 +224,18 @@ class Estimates:
             yield
         if is_timed:
             yield from self._timing_quickly(recipe, names)
-        advice = yield from self.ordering.advising(recipe, names)
+        advice = yield from self._orders().advising(recipe, names)
         if advice != self.advice:
             self.advice = advice
             self._tell("advice")
+
+    def _orders(self) -> Ordering:
+        """What looks for better orders, from where previews begin."""
+        from workbench.ordering import Ordering
+
+        if self._ordering is None or self._ordering.start is not self.previewer.start:
+            self._ordering = Ordering(self.work, self.previewer.start)
+        return self._ordering
 
     def _timing_quickly(self, recipe: Recipe, names: Mapping[str, Any]) -> Iterator[None]:
         """Time the preview; where kernels take as long as for the original, only that, and once."""

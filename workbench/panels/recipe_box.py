@@ -50,11 +50,11 @@ class RecipeBox:
         """Show the steps as they are; the boxes of steps that stay are kept."""
         draft = self._session.draft
         gone = [self._boxes.pop(id) for id in set(self._boxes) - {step.id for step in draft.steps}]
-        for step in draft.steps:
-            if step.id in self._boxes:
-                self._boxes[step.id].show(step)
-            else:
+        last = len(draft.steps) - 1
+        for place, step in enumerate(draft.steps):
+            if step.id not in self._boxes:
                 self._boxes[step.id] = StepBox(self._session, step)
+            self._boxes[step.id].show(step, draft.number(step.id), place == 0, place == last)
         children = tuple(self._boxes[step.id].widget for step in draft.steps)
         if children != self._steps.children:
             self._steps.children = children

@@ -42,8 +42,9 @@ class RunBox:
         session, job = self._session, self._session.runs.job
         is_running = session.is_running
         _set(self._run, disabled=is_running or not len(session.recipe))
-        tooltip = _AGAIN if session.runs.is_stopping else _STOP
-        _set(self._stop, disabled=not is_running, tooltip=tooltip)
+        again = session.runs.can_stop_again
+        can_stop = is_running and (again or not session.runs.is_stopping)
+        _set(self._stop, disabled=not can_stop, tooltip=_AGAIN if again else _STOP)
         self._bar.layout.visibility = "visible" if is_running else "hidden"
         message, left = "", ""
         if job is not None and is_running:

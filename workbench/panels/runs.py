@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.errors import WorkbenchError
 from workbench.job import Job, Progress
 from workbench.panels import points
+from workbench.run import MEASURING
 
 if TYPE_CHECKING:
     from workbench.recipe import Recipe
@@ -41,6 +42,11 @@ class Runs:
     def is_stopping(self) -> bool:
         """Whether it has been asked to stop and has not ended."""
         return self.job is not None and self.job.state == "stopping"
+
+    @property
+    def can_stop_again(self) -> bool:
+        """Whether it was stopped and now measures what it has kept."""
+        return self.is_stopping and self.job is not None and self.job.progress.message.startswith(MEASURING)
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -76,11 +82,11 @@ class Runs:
     def stop(self) -> None:
         """Ask the run to end at its next step; what it has so far is measured and kept.
 
-        Asked again, it measures no further.
+        Asked again when it measures, it measures no further; before that a double click does no harm.
         """
         if self.job is None:
             return
-        if self.is_stopping:
+        if self.can_stop_again:
             self.job.stop_again()
         else:
             self.job.stop()

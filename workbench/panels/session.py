@@ -223,9 +223,9 @@ class Session:
     def stop(self) -> None:
         """Ask the run to end at its next step; what it has so far is measured and kept.
 
-        Asked again, it measures no further.
+        Asked again when it measures, it measures no further.
         """
-        is_second = self.runs.is_stopping
+        is_second = self.runs.can_stop_again
         self.runs.stop()
         if is_second:
             self._say(_NO_FURTHER)
