@@ -1,4 +1,4 @@
-"""Run one cell again and again in a real kernel, as a front end does, and ask what is left behind each time."""
+"""Run one cell again and again in a real kernel, as a front end does, and ask what is left behind."""
 
 from __future__ import annotations
 

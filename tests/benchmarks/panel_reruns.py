@@ -49,7 +49,7 @@ def main() -> int:
     grows, error = slope(late)
     models = left[-1].widgets - left[0].widgets
     print(
-        f"widget models grew by {models}; resident memory by {1000 * grows:.0f} ± {1000 * error:.0f} KB a run "
+        f"widget models grew by {models}; memory by {1000 * grows:.0f} ± {1000 * error:.0f} KB a run "
         f"over the last {len(late)} runs (at most {1000 * MOST:.0f})"
     )
     return int(models != 0 or grows - 2 * error > MOST)

@@ -123,7 +123,7 @@ def test_still_form_stays_small_whatever_is_drawn(panel, monkeypatch):
     monkeypatch.setattr(still, "drawn", lambda drawings: [b"\x89PNG" + bytes(still.LARGEST)] * len(drawings))
     html = panel.still().html
     assert len(html) <= still.LARGEST and "<img" not in html
-    assert "Bytes kept per layer" in html  # in words
+    assert "Layers, bytes, claimed" in html  # in words
 
 
 def test_picture_that_cannot_be_drawn_is_told_in_words(panel, monkeypatch):

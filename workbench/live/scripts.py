@@ -10,7 +10,7 @@ import traitlets
 def text_of(path: Path) -> traitlets.Unicode:
     """The trait for `_esm` or `_css` of an anywidget.
 
-    anywidget takes a `Path` too, and then listens for changes of the file through its class, which keeps every
-    widget that was ever made, and with it its panel, models and previews, in memory.
+    anywidget takes a `Path` too, and then listens for changes of the file through its class, which keeps
+    every widget that was ever made, and with it its panel, models and previews, in memory.
     """
     return traitlets.Unicode(path.read_text(encoding="utf-8")).tag(sync=True)
