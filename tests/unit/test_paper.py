@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import sys
+from html import unescape
 from html.parser import HTMLParser
 
 import nbformat
@@ -266,6 +267,19 @@ def test_report_is_one_whole_page_without_anything_from_elsewhere(panel, painted
         assert f"made[&#x27;{version.name}&#x27;] = wb.compress(work, &#x27;{version.recipe}&#x27;" in html
     assert "on 48 validation" in html and "on 48 test" in html
     assert all(word in html for word in ("claimed", "stored", "measured", "McNemar"))
+
+
+def test_version_that_goes_on_from_another_is_made_again_from_it(panel, painted, tmp_path):
+    import workbench as wb
+
+    first = run(panel, "PruneWeights(sparsity=0.6)")
+    wb.compress(panel.work, "Quantize(weights=4)", parent=first, tree=panel.session.tree, runtimes=())
+    html = unescape(panel.report(tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "made['v2'] = wb.compress(work, 'Quantize(weights=4)', seed=0, parent=made['v1'])" in html
+    assert "<code>v1 | Quantize(weights=4)</code>" in html and "v1 | Quantize(weights=4)" in panel.still().html
+    panel.session.tree.delete(first)
+    html = unescape(panel.report(tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "# v2: Quantize(weights=4) on a version that is gone" in html
 
 
 def test_report_is_light_and_dark_and_can_be_read_aloud(panel, painted, tmp_path):
