@@ -6,6 +6,7 @@ import os
 import re
 import stat
 import sys
+import threading
 from html import unescape
 from html.parser import HTMLParser
 
@@ -174,8 +175,6 @@ def test_panel_is_displayed_as_a_widget_and_an_output_that_is_filled_later(panel
 
 
 def test_saved_form_follows_the_panel(panel, front, monkeypatch):
-    import threading
-
     seen = threading.Condition()
     publish = front.publish
 
@@ -200,15 +199,32 @@ def test_saved_form_follows_the_panel(panel, front, monkeypatch):
     assert all(each == named for _, each in front.updates)
 
 
-def test_nothing_is_said_again_that_was_said(panel, front):
-    panel._ipython_display_()
-    keeper = panel._keeper
-    panel.still()
-    panel.close()
+def test_nothing_is_said_again_that_was_said(monkeypatch):
+    monkeypatch.setattr(still, "FIRST", 1000.0)
+    told, published = [[Words("one")]], []
+    keeper = still.Keeper(lambda: told[0], lambda: False, published.append, pytest.fail)
+    for words in ("one", "one", "two", "two", "one"):
+        told[0] = [Words(words)]
+        keeper._say(with_pictures=True)
+    keeper.close()
     keeper.join(10)
-    said = len(front.updates)
-    keeper._say(True)
-    assert len(front.updates) == said
+    assert [re.findall("<p>(.*)</p>", each) for each in published] == [["one"], ["two"], ["one"]]
+
+
+def test_what_goes_wrong_in_the_thread_is_said_and_the_next_change_is_drawn(monkeypatch):
+    monkeypatch.setattr(still, "FIRST", 0.0)
+    monkeypatch.setattr(still, "REST", 0.0)
+    seen, failed = threading.Event(), []
+
+    def told():
+        if not failed:
+            raise RuntimeError("a view broke")
+        return [Words("whole again")]
+
+    keeper = still.Keeper(told, lambda: False, lambda html: seen.set(), failed.append)
+    assert seen.wait(10) and str(failed[0]) == "a view broke"
+    keeper.close()
+    keeper.join(10)
 
 
 def test_closing_ends_the_thread(panel, front):
@@ -276,7 +292,9 @@ def test_version_that_goes_on_from_another_is_made_again_from_it(panel, painted,
     wb.compress(panel.work, "Quantize(weights=4)", parent=first, tree=panel.session.tree, runtimes=())
     html = unescape(panel.report(tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "made['v2'] = wb.compress(work, 'Quantize(weights=4)', seed=0, parent=made['v1'])" in html
-    assert "<code>v1 | Quantize(weights=4)</code>" in html and "v1 | Quantize(weights=4)" in panel.still().html
+    assert (
+        "<code>v1 | Quantize(weights=4)</code>" in html and "v1 | Quantize(weights=4)" in panel.still().html
+    )
     panel.session.tree.delete(first)
     html = unescape(panel.report(tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "# v2: Quantize(weights=4) on a version that is gone" in html
