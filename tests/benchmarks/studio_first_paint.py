@@ -4,9 +4,9 @@
 
 In JupyterLab in a real browser, by the page's own clock, on the digits net and on ResNet-18 with random
 weights (11.7 M). The cell makes and shows a studio; it is painted in the frame after its strip, its controls
-and its trade-off are there. First the first studio of a kernel, whose modules are imported with the package but
-whose scripts have not been on the page; then the cell run again, RUNS times (5), whose median must be under
-1 s on digits and 1.5 s on ResNet-18. Beside it, what of it is the kernel's: the time the cell itself takes.
+and its trade-off are there. First the first studio of a kernel, whose modules are imported but whose scripts
+have not been on the page; then the cell run again, RUNS times (5), whose median must be under 1 s on digits
+and 1.5 s on ResNet-18. Beside it, what of it is the kernel's: the time the cell itself takes.
 The processor's share of other programs is told, since a first paint on a busy machine says little.
 """
 
@@ -64,8 +64,8 @@ def measure(notebook: Notebook, name: str, runs: int) -> bool:
     first, again = took[0], statistics.median(took[1:])
     spread = f"{min(took[1:]):.2f} to {max(took[1:]):.2f}"
     print(
-        f"{name:9} first paint {first:.2f} s, again {again:.2f} s ({spread}; at most {LIMITS[name]:.1f}), "
-        f"of which the kernel {statistics.median(python[1:]):.2f} s; processors busy {max(busy):.0f} % at most",
+        f"{name:9} first paint {first:.2f} s, again {again:.2f} s ({spread}; at most {LIMITS[name]:.1f}), of "
+        f"which the kernel {statistics.median(python[1:]):.2f} s; processors busy {max(busy):.0f} % at most",
         flush=True,
     )
     return again <= LIMITS[name]
