@@ -41,7 +41,7 @@ def rows(stages: FlipStages | None) -> list[dict[str, Any]]:
                     "dx": 6 * sign,
                 }
             )
-    reach = max(1, *(abs(row["count"]) for row in found)) * 1.6  # room for the words beside the bars
+    reach = max(1, *(abs(row["count"]) for row in found)) * 2.2  # room for the words beside the bars
     frame = {"kind": "frame", "step": found[0]["step"], "place": found[0]["place"]}
     return [*found, {**frame, "count": -reach}, {**frame, "count": reach}]
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import statistics
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.comparison.side import Side
 from workbench.job import Progress, Steps
-from workbench.measurement.compute import LayerRecord, layers
-from workbench.measurement.latency import torch_threads
+from workbench.measurement.compute import LayerRecord, call_of, layers
+from workbench.measurement.layer_times import LayerTime, timing_layers
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
     from workbench.workload import Workload
 
 _SAMPLES = 256  # that outputs are compared on
-_ROUNDS = 40
-_SECONDS = 1.0  # of timing at most
 
 
 @dataclass(frozen=True)
@@ -111,31 +107,27 @@ def erring(first: Side, second: Side, found: Sequence[LayerPair]) -> Steps[tuple
 
 def timing(first: Side, second: Side, found: Sequence[LayerPair]) -> Steps[tuple[LayerPair, ...]]:
     """The same with the time of each layer, both models in turns, PyTorch on one thread, one sample."""
-    if first.work.example is None:
+    work = first.work
+    if work.example is None:
         return tuple(found)
     names = [each.name for each in found]
-    models = [_watched(each.candidate) for each in (first, second)]
-    times: list[dict[str, list[float]]] = [{}, {}]
-    began = time.perf_counter()
-    for number in range(_ROUNDS):
-        for model, kept in zip(models, times, strict=True):
-            with torch_threads(1), _clocks(model, names) as passed:
-                _call(first.work, model, first.work.example)
-            if number:  # the first is a warm-up
-                for name, milliseconds in passed.items():
-                    kept.setdefault(name, []).append(milliseconds)
-        yield Progress(number + 1, _ROUNDS, "time of each layer")
-        if number > 2 and time.perf_counter() - began > _SECONDS:
-            break
-    old, new = ({name: statistics.median(each) for name, each in kept.items()} for kept in times)
+    times = yield from timing_layers(
+        second.candidate.model, names, work.example, call_of(work), original=first.candidate.model
+    )
+    if times is None:
+        return tuple(found)
     return tuple(
-        replace(each, before=_timed(each.before, old, each.name), after=_timed(each.after, new, each.name))
+        replace(
+            each,
+            before=_timed(each.before, times.original.get(each.name)),
+            after=_timed(each.after, times.layers.get(each.name)),
+        )
         for each in found
     )
 
 
-def _timed(side: LayerSide | None, times: Mapping[str, float], name: str) -> LayerSide | None:
-    return replace(side, milliseconds=times.get(name)) if side is not None else None
+def _timed(side: LayerSide | None, time: LayerTime | None) -> LayerSide | None:
+    return replace(side, milliseconds=time.ms) if side is not None and time is not None else side
 
 
 def _sides(records: Iterable[LayerRecord], whole: set[str]) -> dict[str, LayerSide]:
@@ -224,48 +216,10 @@ def _outputs(model: nn.Module, names: Iterable[str]) -> Iterator[dict[str, Any]]
 
         return keep
 
-    with _hooked(model, names, after=keeping):
-        yield found
-
-
-@contextmanager
-def _clocks(model: nn.Module, names: Iterable[str]) -> Iterator[dict[str, float]]:
-    """The milliseconds each of these modules takes inside the block, all its calls together."""
-    found: dict[str, float] = {}
-    began: dict[str, float] = {}
-
-    def starting(name: str) -> Callable[..., None]:
-        def start(module: Any, inputs: Any) -> None:
-            began[name] = time.thread_time()
-
-        return start
-
-    def ending(name: str) -> Callable[..., None]:
-        def end(module: Any, inputs: Any, output: Any) -> None:
-            found[name] = found.get(name, 0.0) + 1000 * (time.thread_time() - began[name])
-
-        return end
-
-    with _hooked(model, names, before=starting, after=ending):
-        yield found
-
-
-@contextmanager
-def _hooked(
-    model: nn.Module,
-    names: Iterable[str],
-    before: Callable[[str], Callable[..., None]] | None = None,
-    after: Callable[[str], Callable[..., None]] | None = None,
-) -> Iterator[None]:
-    """Hooks on the modules of these names, gone after the block."""
     modules = dict(model.named_modules())
-    handles = []
-    for name in names:
-        if (module := modules.get(name)) is not None:
-            handles += [module.register_forward_pre_hook(before(name))] if before else []
-            handles += [module.register_forward_hook(after(name))] if after else []
+    handles = [modules[name].register_forward_hook(keeping(name)) for name in names if name in modules]
     try:
-        yield
+        yield found
     finally:
         for each in handles:
             each.remove()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from workbench.comparison.side_by_side import Comparison
 
 FIGURES = ("", "kind", "before", "after", "change", "is it real?")
-LAYERS = ("layer", "shape", "parameters", "zeros", "bits", "rank ≤", "claimed", "error of outputs", "time")
+LAYERS = ("layer", "shape", "parameters", "zeros", "bits", "error of outputs", "time", "rank ≤", "claimed")
 CLASSES = (
     "class",
     "n",
@@ -31,7 +31,7 @@ CLASSES = (
 def figure_rows(comparison: Comparison) -> list[tuple[str, ...]]:
     """A row a figure, under `FIGURES`."""
     return [
-        (each.name, each.kind, each.before_text, each.after_text, each.change, each.verdict)
+        (each.title, each.kind, each.before_text, each.after_text, each.change, each.verdict)
         for each in comparison.figures
     ]
 
@@ -121,10 +121,10 @@ def _layer(pair: LayerPair) -> tuple[str, ...]:
         both(lambda side: units.count(side.parameters)),
         both(lambda side: units.share(side.zeros, 0)),
         both(lambda side: f"{side.bits:.3g}"),
-        both(lambda side: units.exact(side.rank)),
-        both(lambda side: units.size(side.claimed_bytes)),
         units.share(pair.error),
         both(lambda side: units.milliseconds(side.milliseconds)) if is_timed else units.UNKNOWN,
+        both(lambda side: units.exact(side.rank)),
+        both(lambda side: units.size(side.claimed_bytes)),
     )
 
 

@@ -65,13 +65,13 @@ class Comparison:
         )
 
     def figure(self, name: str) -> Figure:
-        """The figure whose name begins so: `comparison.figure("latency, PyTorch")`.
+        """The figure of a quantity: `comparison.figure("latency:pytorch")`.
 
         Raises:
             KeyError: there is none.
         """
         for each in self.figures:
-            if each.name.startswith(name):
+            if each.name == name:
                 return each
         raise KeyError(f"no figure {name!r}; there are: {', '.join(each.name for each in self.figures)}")
 
@@ -110,6 +110,7 @@ def compare(work: Workload, before: Any = None, after: Any = None, **options: An
         before, after: the original (None), a version or its name, a candidate, or any model.
         split: "validation" while choosing, "test" for the report.
         runtimes: where both are timed. seconds: at most so long for each.
+        names: what the two are called, where not by their own names.
 
     Raises:
         WorkbenchError: one line that says what to do.
@@ -127,13 +128,14 @@ def comparing(
     seconds: float = SECONDS,
     batch: int = 1,
     threads: int = 1,
+    names: tuple[str, str] = ("", ""),
     find: lineage.Find | None = None,
 ) -> Steps[Comparison]:
     """The generator behind `compare`. Each progress has the record so far under "comparison".
 
     Stopped, it returns what there is, and a note says so.
     """
-    first, second = Side.of(work, before), Side.of(work, after)
+    first, second = (Side.of(work, *each) for each in zip((before, after), names, strict=True))
     run = _Run(first, second, split, find)
     return (yield from run.steps(runtimes, seconds, batch, threads))
 
@@ -190,7 +192,7 @@ class _Run:
                 pair = paired(*found)
             except WorkbenchError as error:
                 self._notes.append(f"no paired test: {error}")
-        self._judged = tuple(figures.judged(*found, pair))
+        self._judged = tuple(figures.judged(self._first, *found, pair))
         self.found = replace(self.found, paired=pair)
         yield self._progress(0.4, "judged")
 

@@ -52,7 +52,8 @@ def weights_beside(
     high = high if high > low else low + 1e-9
     density = torch.histc(was, bins, low, high)
     few = finite.unique()
-    is_rounded = bool(now) and any(candidate.constraints.get(each.name) for each in now)
+    chains = [candidate.constraints.get(each.name, ()) for each in now]
+    is_rounded = any(each.role == "values" for chain in chains for each in chain)
     values: Sequence[float] = ()
     uses: Sequence[int] = ()
     moved: Sequence[float] = ()

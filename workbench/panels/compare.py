@@ -11,6 +11,9 @@ from workbench.live.board import ChartBoard
 from workbench.panels import open_panels, styles
 from workbench.panels.closing import close
 from workbench.panels.compare_box import CompareBox
+from workbench.panels.paper.blocks import Block
+from workbench.panels.paper.told import pictures
+from workbench.panels.readable import Readable
 from workbench.panels.samples_box import SamplesBox
 from workbench.panels.session import Session
 from workbench.recipe import Recipe
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
     from workbench.workload import Workload
 
 
-class Compare(ipywidgets.VBox):
+class Compare(Readable):
     """Two versions (or a version and the original) side by side.
 
     >>> panel = wb.panels.Compare(work, "v1", "v2")           # doctest: +SKIP
@@ -66,6 +69,15 @@ class Compare(ipywidgets.VBox):
             each.opened(True)
 
     @property
+    def views(self) -> tuple[Any, ...]:
+        """The parts of the panel."""
+        return self.box, self.samples
+
+    def told(self) -> list[Block]:
+        """What the panel says, as blocks to read."""
+        return [*self._of_views(), *pictures(self._boards())]
+
+    @property
     def comparison(self) -> Comparison | None:
         """What is known of the two so far."""
         return self.session.comparisons.comparison
@@ -99,7 +111,7 @@ class Compare(ipywidgets.VBox):
         Raises:
             TimeoutError: they are not after `timeout` seconds.
         """
-        self.session.comparisons.wait(timeout)
+        self.session.wait(timeout)
         self.samples.finding.wait(timeout)
 
     def close(self) -> None:
@@ -107,6 +119,7 @@ class Compare(ipywidgets.VBox):
         if self._is_closed:
             return
         self._is_closed = True
+        self._forget()
         self.samples.close()
         self.session.close()
         open_panels.closed(self)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +14,7 @@ from workbench.comparison.recipes import SAME
 from workbench.errors import WorkbenchError
 from workbench.live.board import ChartBoard
 from workbench.panels.pair_box import PairBox
+from workbench.panels.paper.blocks import Block, Table, Title, Words
 from workbench.panels.session import Session
 from workbench.panels.traits import set_changed
 
@@ -80,6 +81,19 @@ class CompareBox:
         self._list_layers(found)
         self._draw_weights()
 
+    def told(self) -> Iterator[Block]:
+        """The two side by side, for those who read without a kernel."""
+        found = self.shown
+        if found is None:
+            return
+        yield Title(f"{found.before} and {found.after}", 3)
+        header = ("figure", "kind", found.before, found.after, "change", "is it real?")
+        yield Table(f"{found.after} against {found.before}", header, tuple(rendering.figure_rows(found)))
+        yield from (Words(each) for each in rendering.remarks(found))
+        if found.steps:
+            yield Words("Recipe: " + "; ".join(each.text for each in found.steps))
+        yield Table("Layer by layer", rendering.LAYERS, tuple(rendering.layer_rows(found)))
+
     def _line(self, found: Comparison | None) -> str:
         comparisons = self._session.comparisons
         if not len(self._session.tree):
@@ -116,19 +130,17 @@ def figures_html(comparison: Comparison) -> str:
     """The figures as a table; whether a difference is real has a sign of its own."""
     header = ("", comparison.before, comparison.after, "change", "is it real?")
     head = "".join(f'<th scope="col">{escape(each)}</th>' for each in header)
+    head = f"<thead><tr>{head}</tr></thead>"
     lines = []
     for each in comparison.figures:
         verdict = f"{_MARKS.get(each.verdict, '')} {each.verdict}".strip()
-        cells = (each.before_text, each.after_text, each.change, verdict)
-        name = f'{escape(each.name)} <span class="wb-kind">{escape(each.kind)}</span>'
+        cells = map(_together, (each.before_text, each.after_text, each.change, verdict))
+        name = f'{escape(each.title)} <span class="wb-kind">{escape(each.kind)}</span>'
         inner = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
         lines.append(f'<tr title="{escape(each.why)}"><th scope="row">{name}</th>{inner}</tr>')
     notes = "".join(f'<p class="wb-hint">{escape(each)}</p>' for each in comparison.notes)
     return (
-        _scrolled(
-            f'<table class="wb-pairs"><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
-        )
-        + notes
+        _scrolled(f'<table class="wb-pairs wb-figured">{head}<tbody>{"".join(lines)}</tbody></table>') + notes
     )
 
 
@@ -147,6 +159,12 @@ def layers_html(comparison: Comparison) -> str:
     rows = rendering.layer_rows(comparison)
     table = rendering.table(rendering.LAYERS, rows).replace('class="wb-table"', 'class="wb-pairs"')
     return f"<h4>Layer by layer</h4>{_scrolled(table)}"
+
+
+def _together(text: str) -> str:
+    """A number stays with its unit; a line breaks before an interval only, and in words."""
+    kept = text.replace(" ", "\u00a0").replace("\u00a0(", " (").replace("points\u00a0", "points ")
+    return kept.replace("×\u00a0", "× ").replace("a\u00a0difference", "a difference").replace(")\u00a0", ") ")
 
 
 def _scrolled(table: str) -> str:

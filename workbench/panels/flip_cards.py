@@ -25,7 +25,7 @@ def cards(flips: Flips, shown: Iterable[Flip], stages: FlipStages | None) -> str
 def _card(flips: Flips, flip: Flip, stages: FlipStages | None) -> str:
     label, before, after = (flips.name(each) for each in (flip.label, flip.before, flip.after))
     told = f"sample {flip.index}, label {label}: {before} before, {after} after, {KINDS[flip.kind]}"
-    step = _step(stages, flip)
+    step = step_of(stages, flip)
     shares = f"{units.share(flip.before_share, 0)} → {units.share(flip.after_share, 0)}"
     lines = (
         f'<span class="wb-flip-what">{_SIGNS[flip.kind]} {escape(before)} → {escape(after)}</span>',
@@ -46,7 +46,8 @@ def _picture(sample: Any, told: str) -> str:
     return f'<span class="wb-flip-text">{escape(pictures.text(sample))}</span>'
 
 
-def _step(stages: FlipStages | None, flip: Flip) -> str:
+def step_of(stages: FlipStages | None, flip: Flip) -> str:
+    """The step that flipped a sample: `2 FineTune`; empty where that was not looked for."""
     if stages is None:
         return ""
     stage = stages.of(flip.index, flip.after)

@@ -66,8 +66,14 @@ class LayerBox:
         left = ipywidgets.VBox(
             [_titled("Own setting"), self.settings.widget, _titled("Why locked?"), self._locks]
         )
-        middle = ipywidgets.VBox([_titled("Weights, before and now"), board.place(_WEIGHTS)])
-        right = ipywidgets.VBox([_titled("Spectrum"), board.place(_SPECTRUM), self._why])
+        middle = ipywidgets.VBox([_titled("Weights", "grey: before · blue: now"), board.place(_WEIGHTS)])
+        right = ipywidgets.VBox(
+            [
+                _titled("Spectrum", "bars: before · curve: share kept"),
+                board.place(_SPECTRUM),
+                self._why,
+            ]
+        )
         self._pictured = ipywidgets.VBox([_titled("Kernels"), self._kernels])
         self._grid = ipywidgets.Box([left, middle, right, self._pictured])
         self._grid.add_class("wb-layer-parts")
@@ -196,7 +202,7 @@ def _total(shape: tuple[int, ...]) -> int:
     return total(shape) if shape else 0
 
 
-def _titled(words: str) -> ipywidgets.HTML:
-    title = ipywidgets.HTML(f"<h4>{words}</h4>")
+def _titled(words: str, legend: str = "") -> ipywidgets.HTML:
+    title = ipywidgets.HTML(f"<h4>{words}<span>{legend}</span></h4>")
     title.add_class("wb-part-title")
     return title

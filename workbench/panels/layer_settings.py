@@ -71,6 +71,11 @@ def left_alone(technique: Technique, setting: Setting, is_left: bool) -> dict[st
     return {**own, **_left(technique, setting, is_left)}
 
 
+def for_all(technique: Technique) -> Technique:
+    """The technique without what it says of single layers."""
+    return technique.replace(**{each.name: each.default for each in describe(technique) if each.role})
+
+
 def said(draft: Draft, layer: str) -> str:
     """`PruneWeights: 0.5 · Quantize: left alone`: what the recipe says of this layer and not of all."""
     told = []

@@ -81,9 +81,8 @@ class _Row:
             children.append(self._leave)
         if (own := setting.own) is not None:
             tooltip = f"{layer} gets a value of its own from {setting.technique}"
-            self._own = self._box(f"own {own.name.replace('_', ' ')}", tooltip, self._own_or_not)
+            self._own = self._box(f"own {label(own)}", tooltip, self._own_or_not)
             self._control = Control(own, _value(setting), self.set_own)
-            self._control.widget.description = f"{label(own)} of {layer.rpartition('.')[2]}"
             children += [self._own, self._control.widget]
         self.widget = ipywidgets.Box(children)
         self.widget.add_class("wb-layer-setting")

@@ -1,6 +1,6 @@
 // A table of layers: sorted by any column, one row chosen, by mouse or keyboard; cells change in place.
 //
-// Rows come as messages of those that have changed; `latest` is for a page that loads (again). A column that
+// Messages hold the cells that have changed; `latest` is for a page that loads (again). A column that
 // is sorted by is sorted anew when the values have rested: rows do not run about while a slider moves.
 
 const REST = 500; // ms
@@ -30,7 +30,8 @@ class Cell {
     this.node.append(this.text, this.bar);
   }
 
-  show([text, , now, before, change]) {
+  show([text, value, now, before, change]) {
+    this.value = value;
     put(this.text, "textContent", text);
     put(this.node, "title", change);
     put(this.before.style, "width", `${100 * before}%`);
@@ -54,11 +55,11 @@ class Row {
   }
 
   show(row) {
-    this.row = row;
     put(this.what, "textContent", row.what);
     put(this.note, "textContent", row.note);
     put(this.head, "title", row.note ? `${row.name}: ${row.note}` : row.name);
-    this.cells.forEach((cell, index) => cell.show(row.cells[index]));
+    // all of them, or by their number those that have changed
+    for (const [index, cell] of Object.entries(row.cells)) this.cells[index].show(cell);
   }
 }
 
@@ -154,7 +155,7 @@ class Table {
     }
     const sign = direction === "ascending" ? 1 : -1;
     const column = this.columns.findIndex((each) => each.key === key);
-    const value = (name) => this.rows.get(name).row.cells[column][1];
+    const value = (name) => this.rows.get(name).cells[column].value;
     const places = new Map(this.names.map((name, index) => [name, index]));
     const compare = (a, b) => {
       if (key === "name") return sign * a.localeCompare(b, undefined, { numeric: true });

@@ -23,7 +23,7 @@ MODELS_ORDER = {"key": "", "direction": "none"}
 
 
 class LayerTable(anywidget.AnyWidget):
-    """Shows layers, a column for each figure there is; only rows that have changed travel to the page.
+    """Shows layers, a column for each figure there is; only cells that have changed travel to the page.
 
     Attributes:
         selected: the layer that is chosen; the empty text where none is.
@@ -57,7 +57,7 @@ class LayerTable(anywidget.AnyWidget):
         names = list(rows)
         with self._lock:
             before = self.latest["rows"]
-            fresh = {name: row for name, row in rows.items() if before.get(name) != row}
+            fresh = {n: _changed(before.get(n), row) for n, row in rows.items() if before.get(n) != row}
             if not fresh and names == self.latest["names"]:
                 return
             revision = self.latest["revision"] + 1
@@ -82,6 +82,13 @@ def _row(layer: Layer, tops: Mapping[str, float]) -> dict[str, Any]:
     cells = [_cell(layer, each, tops[each.key]) for each in MEASURES.values()]
     (row,) = plain([{"name": layer.name, "what": layer.what, "note": layer.setting, "cells": cells}])
     return row
+
+
+def _changed(before: Mapping[str, Any] | None, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row with those cells alone that are not as they were, by their number."""
+    old = before["cells"] if before is not None else [None] * len(row["cells"])
+    pairs = enumerate(zip(old, row["cells"], strict=True))
+    return {**row, "cells": {number: cell for number, (was, cell) in pairs if was != cell}}
 
 
 def _cell(layer: Layer, measure: Measure, top: float) -> list[Any]:

@@ -10,6 +10,7 @@ import ipywidgets
 
 from workbench.errors import WorkbenchError
 from workbench.panels import lock_words
+from workbench.panels.layer_link import Follower
 from workbench.panels.session import Session
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class LocksBox:
     Tracing a large model takes seconds, so it is done when it is asked for, in the session's worker.
     """
 
-    topics = ("recipe", "work")
+    topics = ("recipe", "work", "layer")
 
     def __init__(self, session: Session) -> None:
         self.shown: tuple[Lock, ...] = ()
@@ -39,6 +40,7 @@ class LocksBox:
         self._list = ipywidgets.Select(rows=_ROWS, tooltip="Look at one layer; arrow keys move on")
         self._list.add_class("wb-list")
         self._list.observe(lambda _: self._tell(), "value")
+        self._link = Follower(session, self._list)
         self._list.layout.display = "none"
         self._told = ipywidgets.HTML()
         self.widget = ipywidgets.VBox([ipywidgets.HBox([self._ask, self._said]), self._list, self._told])
@@ -63,6 +65,7 @@ class LocksBox:
 
     def refresh(self) -> None:
         """Another model, or other layers kept by name: what is shown is found again."""
+        self._link.follow()
         if self._asked is not None and self._asked != self._question():
             self.show()
 

@@ -36,6 +36,7 @@ class PairBox:
         self._follow.on_click(lambda _: session.comparisons.follow())
         self.widget = ipywidgets.HBox([self._before, self._swap, self._after, self._follow])
         self.widget.add_class("wb-choices")
+        self.widget.add_class("wb-pair")
 
     def refresh(self) -> None:
         """Show the pair as it is."""

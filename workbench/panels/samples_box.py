@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,9 +12,11 @@ from workbench.charts import classes_compared, flips_by_step
 from workbench.comparison import rendering
 from workbench.comparison.flipped import KINDS
 from workbench.live.board import ChartBoard
-from workbench.panels.flip_cards import cards
+from workbench.measurement import units
+from workbench.panels.flip_cards import cards, step_of
 from workbench.panels.job_row import JobRow
 from workbench.panels.pair_box import PairBox
+from workbench.panels.paper.blocks import Block, Table, Title, Words
 from workbench.panels.session import Session
 from workbench.panels.traits import set_changed
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 ALL = ""
 PAGE = 48  # samples that are shown at a time
+_TOLD = 20  # samples in a still form
+_HEADER = ("sample", "what happened", "label", "before", "after", "step")
 _CLASSES, _STEPS = "recall compared", "flips by step"
 _EMPTY = "Make a version first (press Run): then the samples it flipped are shown here."
 _SAME = "Both are the same: nothing flips."
@@ -124,6 +128,20 @@ class SamplesBox:
         self._filtered()
         self._draw()
 
+    def told(self) -> Iterator[Block]:
+        """Who flipped, for those who read without a kernel."""
+        flips = self.flips
+        if flips is None or not self._is_watched:
+            return
+        yield Title("Samples that flipped", 3)
+        yield Words(f"{flips.sentence} {_verdict(flips)}")
+        if self.shown:
+            rows = (_row(flips, each, self.stages) for each in self.shown[:_TOLD])
+            yield Table(f"The surest {_TOLD} at most", _HEADER, tuple(rows))
+        if self.stages is not None:
+            yield Words(flips_by_step.summary(self.stages))
+        yield Table("Class by class", rendering.CLASSES, tuple(rendering.class_rows(flips)))
+
     def _line(self) -> str:
         comparisons, flips = self._session.comparisons, self.flips
         if not len(self._session.tree):
@@ -213,6 +231,15 @@ class SamplesBox:
         self._body = ipywidgets.VBox([row, self._cards, self.finding.widget, self._steps, classes])
         self._body.layout.display = "none"
         return ipywidgets.VBox([self._pair.widget, self._told, self._body])
+
+
+def _row(flips: Flips, flip: Flip, stages: FlipStages | None) -> tuple[str, ...]:
+    label, before, after = (flips.name(each) for each in (flip.label, flip.before, flip.after))
+    shares = [
+        f"{name} ({units.share(share, 0)})"
+        for name, share in ((before, flip.before_share), (after, flip.after_share))
+    ]
+    return (units.exact(flip.index), KINDS[flip.kind], label, *shares, step_of(stages, flip))
 
 
 def _verdict(flips: Flips) -> str:

@@ -12,6 +12,7 @@ import ipywidgets
 from workbench.errors import WorkbenchError
 from workbench.exploration.records import ALONE, Effect, Sensitivity
 from workbench.measurement import units
+from workbench.panels.layer_settings import for_all
 
 if TYPE_CHECKING:
     from workbench.charts.layers import Layer
@@ -54,7 +55,7 @@ class ScanRow:
 
     @property
     def technique(self) -> Technique:
-        """What is scanned: the recipe's first step that does not train.
+        """What is scanned: the recipe's first step that does not train, the same in every layer.
 
         Raises:
             WorkbenchError: there is none.
@@ -64,7 +65,7 @@ class ScanRow:
             raise WorkbenchError(
                 "add a step that compresses first: its technique is what each layer is tried with"
             )
-        return step
+        return for_all(step)
 
     def start(self) -> None:
         """What the button does."""

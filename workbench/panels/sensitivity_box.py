@@ -15,6 +15,7 @@ from workbench.exploration.records import ALONE, ONE_OUT, effect_text, strength_
 from workbench.live.board import ChartBoard
 from workbench.live.selections import PointSelection, Selection
 from workbench.measurement import units
+from workbench.panels.layer_link import Follower
 from workbench.panels.paper.blocks import Block, Table
 from workbench.panels.session import Session
 from workbench.technique import Technique, find, techniques
@@ -66,6 +67,7 @@ class SensitivityBox:
         for each in (self._technique, self._leave):
             each.observe(lambda _: self._asked_for_another(), "value")
         self._layer.observe(lambda _: self._draw(), "value")
+        self._link = Follower(session, self._layer)
         self.widget = self._laid_out()
         self.refresh()
 
@@ -129,7 +131,7 @@ class SensitivityBox:
         if self._session.work is not self._work:
             self._work = self._session.work
             self.scans.forget()
-        self.layer = self._session.layer  # looked at elsewhere
+        self._link.follow()
         self._draw()
 
     def _asked_for_another(self) -> None:

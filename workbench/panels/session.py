@@ -110,6 +110,7 @@ class Session:
         """
         self.runs.wait(timeout)
         self.estimates.wait(timeout)
+        self.comparisons.wait(timeout)
 
     @property
     def names(self) -> Mapping[str, Any]:

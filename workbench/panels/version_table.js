@@ -42,10 +42,6 @@ class Table {
     this.reveal(this.active);
   }
 
-  get keys() {
-    return this.model.get("columns").map((column) => column.key);
-  }
-
   take(rows, order) {
     for (const row of rows) this.byId.set(row.id, row);
     if (order) {
@@ -79,17 +75,17 @@ class Table {
   }
 
   columns() {
-    const widths = ["wb-vt-mark", "wb-vt-pin", "wb-vt-name", ...this.keys.map((key) => `wb-vt-${key}`)];
-    return element("colgroup", {}, ...widths.map((name) => element("col", { class: name })));
+    const widths = ["mark", "pin", "name", ...this.model.get("columns").map((column) => column.kind)];
+    return element("colgroup", {}, ...widths.map((kind) => element("col", { class: `wb-vt-${kind}` })));
   }
 
   drawHead() {
-    const cell = (key, title, more) => {
+    const cell = (key, kind, title, more) => {
       const isBy = this.sort?.key === key;
       const arrow = !isBy ? "" : this.sort.down ? " ▾" : " ▴";
       const button = element("button", { type: "button", "data-sort": key, title: `${more}. Press to sort` }, title + arrow);
       return element("th", {
-        role: "columnheader", scope: "col", class: `wb-vt-${key}`,
+        role: "columnheader", scope: "col", class: `wb-vt-${kind}`,
         "aria-sort": !isBy ? "none" : this.sort.down ? "descending" : "ascending",
       }, button);
     };
@@ -97,8 +93,8 @@ class Table {
       element("th", { role: "columnheader", scope: "col", title: words, "aria-label": words }, sign);
     this.head.replaceChildren(element("tr", { role: "row" },
       blank("compare", "⇄"), blank("pinned", "★"),
-      cell("name", "version", "name, below the version it was made from"),
-      ...this.model.get("columns").map(({ key, title, more }) => cell(key, title, more)),
+      cell("name", "name", "version", "name, below the version it was made from"),
+      ...this.model.get("columns").map(({ key, kind, title, more }) => cell(key, kind, title, more)),
     ));
   }
 
@@ -137,14 +133,14 @@ class Table {
     const nameCell = element("th", { role: "rowheader", scope: "row", "data-field": "name", class: "wb-vt-name",
       style: `padding-left:${6 + 14 * Math.min(depth, 12)}px`, title: row.created ? `${row.name}, ${row.created}` : row.name },
       element("span", { class: "wb-vt-branch", "aria-hidden": "true" }, depth ? "└ " : ""), ...told);
-    const cells = this.model.get("columns").map(({ key }) => {
+    const cells = this.model.get("columns").map(({ key, kind }) => {
       if (key === "note") {
         const note = this.editing?.id === id && this.editing.field === "note"
           ? this.input(row.note, "note") : row.note;
         return element("td", { role: "gridcell", class: "wb-vt-note", "data-field": "note", title: row.note }, note);
       }
       const text = row.cells[key]?.[1] ?? "";
-      return element("td", { role: "gridcell", class: `wb-vt-${key}`, title: text }, text);
+      return element("td", { role: "gridcell", class: `wb-vt-${kind}`, title: text }, text);
     });
     const mark = element("input", { type: "checkbox", tabindex: "-1", "data-do": "mark",
       "aria-label": `compare ${row.name}`, title: `Compare ${row.name}`, checked: marked });

@@ -10,6 +10,7 @@ import ipywidgets
 
 from workbench.errors import VersionError
 from workbench.live.board import ChartBoard
+from workbench.panels import points
 from workbench.panels.session import Session
 from workbench.panels.traits import set_changed
 from workbench.panels.version_rows import ORIGINAL, VersionRows, columns
@@ -33,7 +34,7 @@ class VersionsBox:
         self._runtime = session.runtime
         self._told = ipywidgets.HTML()
         self._told.add_class("wb-hint")
-        self.table = VersionTable(columns(session.runtime), self.hear)
+        self.table = VersionTable(columns(session.work, session.runtime), self.hear)
         self.table.observe(lambda _: self.refresh_buttons(), "marked")
         self._begin = _button(
             "Go on from it", "code-branch", "Let Run begin from the selected version", self._go_on
@@ -58,8 +59,9 @@ class VersionsBox:
         versions, listed, head = session.tree.versions, session.listed, session.tree.head
         if session.runtime != self._runtime:
             self._runtime = session.runtime
-            self.table.columns = columns(session.runtime)
-        self.table.show(self._rows.rows(listed, versions, session.runtime, session.estimates.known))
+            self.table.columns = columns(session.work, session.runtime)
+        known = points.of_baseline(session.estimates.known, versions).found
+        self.table.show(self._rows.rows(session.work, listed, versions, session.runtime, known))
         set_changed(self.table, selected=head.id if head is not None else ORIGINAL)
         set_changed(self.table, begins=session.start.id if session.start is not None else ORIGINAL)
         set_changed(self._told, value=self._summary(len(listed), len(versions)))
