@@ -61,7 +61,7 @@ def test_from_start_to_saved_file(browser, server):
 
         page.get_by_role("tab", name="Versions").click()  # 4. leave with the file
         page.locator(".wb-save input").fill("small.safetensors")
-        page.locator(".wb-save button").first.click()
+        page.locator(".wb-save button", has_text="Save").click()
         notebook.wait_for_python("__import__('os').path.exists('small.safetensors')")
         took = time.monotonic() - began
         notebook.execute("panel.wait(60)")

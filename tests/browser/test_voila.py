@@ -52,7 +52,7 @@ def test_quickstart_is_an_app(browser, tmp_path):
         )
         page.get_by_role("tab", name="Versions").click()
         page.locator(".wb-save input").fill("small.safetensors")
-        page.locator(".wb-save button").first.click()
+        page.locator(".wb-save button", has_text="Save").click()
         page.wait_for_function("() => document.querySelector('.wb-status').innerText.includes('written to')")
         page.screenshot(path=str(Path(__file__).parent.parent / "output" / "voila.png"))
         context.close()

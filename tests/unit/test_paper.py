@@ -16,7 +16,7 @@ import small
 
 from workbench.errors import StorageError
 from workbench.measurement import everything
-from workbench.panels import Sensitivity, Workbench, readable
+from workbench.panels import Compare, Sensitivity, Workbench, readable
 from workbench.panels.paper import blocks, report, still
 from workbench.panels.paper.blocks import Picture, Table, Words
 from workbench.versions import VersionTree
@@ -146,6 +146,16 @@ def test_sensitivity_reads_as_a_table(painted):
     assert html.count('<th scope="row">') == len(panel.scan.effects)
     assert "<img" in html
     panel.close()
+
+
+def test_comparison_reads_as_tables(panel, painted):
+    run(panel, "PruneWeights(sparsity=0.6)")
+    compare = Compare(panel.work, None, "v1", tree=panel.session.tree, names={})
+    compare.wait()
+    html = compare.still().html
+    assert html.count("<caption>") == html.count("<table>") >= 2
+    assert all(each.name in html for each in compare.comparison.layers)
+    compare.close()
 
 
 class Page:
