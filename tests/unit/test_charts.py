@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from workbench.charts import labels, layers, theme, tradeoff, training, validation
 from workbench.charts.frame import around
+from workbench.charts.layer_measures import MEASURES
 from workbench.charts.layers import Layer
 from workbench.charts.tradeoff import Point
 from workbench.live.still import still
@@ -20,8 +22,9 @@ PREVIEW = Point("p", "≈ preview", "preview", ("pruning",), 0.95, 0.92, 0.97, 2
 UNKNOWN = Point("p", "≈ preview", "preview", ("pruning",), size=20_000)
 
 LAYERS = [
-    Layer("zeta", "Conv2d", 640, 500, 160, 120, 32, (16, 1, 3, 3)),
-    Layer("alpha", "Linear", 131_584, 1_700, 32_896, 3_289, 4),
+    Layer("zeta", "Conv2d", 640, 500, 160, 120, 32, (16, 1, 3, 3), original_bits=32),
+    Layer("alpha", "Linear", 131_584, 1_700, 32_896, 3_289, 4, setting="left alone", is_selected=True),
+    Layer("gone", "Linear", 400, 0, 0, 0, parts=0),
     Layer("pool", "MaxPool2d", 0, 0, 0, 0),
 ]
 RECORDS = [{"epoch": (i + 1) / 10, "loss": 1 / (i + 1)} for i in range(20)]
@@ -35,6 +38,7 @@ CASES = {
     "latency": (lambda: tradeoff.chart("latency"), tradeoff.rows([BASELINE, PRUNED], "latency")),
     "layers": (layers.chart, layers.rows(LAYERS)),
     "layers, empty": (layers.chart, layers.rows([])),
+    **{f"layers, {key}": (layers.chart, layers.rows(LAYERS, key)) for key in MEASURES},
     "training": (training.chart, training.rows(RECORDS)),
     "training, empty": (training.chart, training.rows([])),
     "validation": (validation.chart, validation.rows(RECORDS, baseline=0.99)),
@@ -177,15 +181,26 @@ def test_labels_neither_overlap_nor_cover_marks():
         assert not any(labels._overlap(box, other) for other in boxes[index + 1 :])
 
 
-def test_layers_keep_the_models_order_and_skip_those_without_weights():
-    rows = layers.rows(LAYERS)
-    assert [(row["position"], row["name"]) for row in rows] == [(0, "zeta"), (1, "alpha")]
+def test_layers_keep_their_order_and_skip_those_that_never_had_weights():
+    rows = of_kind(layers.rows(LAYERS), "layer")
+    assert [(row["position"], row["name"]) for row in rows] == [(0, "zeta"), (1, "alpha"), (2, "gone")]
+    assert [row["selected"] for row in rows] == [False, True, False]
 
 
-def test_layer_says_what_is_not_as_it_was():
-    first, second = layers.rows(LAYERS)
-    assert first["text"] == "500 B · 25 % zeros"
-    assert second["text"] == "1.70 KB · 90 % zeros · 4 bits"
+def test_layer_says_what_it_has_and_what_it_had():
+    first, second, gone = of_kind(layers.rows(LAYERS), "layer")
+    assert (first["text"], first["change"]) == ("500 B", "▼ 1.3× of 640 B")
+    assert (second["text"], second["change"]) == ("1.70 KB", "▼ 77× of 132 KB")
+    assert (gone["what"], gone["text"], gone["change"]) == ("removed", "0 B", "was 400 B")
+    assert [row["text"] for row in of_kind(layers.rows(LAYERS, "zeros"), "layer")][:2] == ["25.0 %", "90.0 %"]
+    unknown = layers.rows(LAYERS, "time")
+    assert of_kind(unknown, "title")[0]["title"] == "time, measured: not known yet"
+    assert not of_kind(unknown, "line")
+
+
+def test_axis_of_layers_rests_while_a_slider_moves():
+    moved = [replace(each, kept_bytes=each.kept_bytes * 0.7) for each in LAYERS]
+    assert of_kind(layers.rows(moved), "line") == of_kind(layers.rows(LAYERS), "line")
 
 
 def test_training_is_thinned_and_ends_with_the_last_record():
@@ -212,30 +227,7 @@ def test_summaries_tell_the_figures():
     told = tradeoff.summary([BASELINE, PRUNED, PREVIEW])
     assert "1 versions" not in told and "1 version" in told
     assert "99.0 % (98.5–99.5), n = 540, 164 KB" in told
-    assert "alpha: 1.70 KB · 90 % zeros · 4 bits." in layers.summary(LAYERS)
+    assert "alpha: 1.70 KB, ▼ 77× of 132 KB, left alone, chosen." in layers.summary(LAYERS)
+    assert "zeta: 25.0 %" in layers.summary(LAYERS, "zeros")
     assert "0.05 at epoch 2.0" in training.summary(RECORDS)
     assert "95.0 % after epoch 2" in validation.summary(RECORDS, 0.99)
-
-
-def test_thin_layers_count_as_the_layer_they_were_made_of():
-    from types import SimpleNamespace
-
-    from workbench.panels.points import layers as of_records
-
-    def record(name: str, kind: str, parameters: int) -> SimpleNamespace:
-        return SimpleNamespace(
-            name=name,
-            kind=kind,
-            shape=(parameters,),
-            parameters=parameters,
-            nonzero=parameters,
-            bits=32,
-            claimed_bytes=4 * parameters,
-        )
-
-    original = [record("conv", "Conv2d", 10), record("fc1", "Linear", 1000)]
-    now = [record("conv", "Conv2d", 10), record("fc1.0", "Linear", 100), record("fc1.1", "Linear", 50)]
-    conv, fc1 = layers.rows(of_records(original, now))
-    assert (conv["name"], fc1["name"]) == ("conv", "fc1")
-    assert (fc1["original"], fc1["kept"]) == (4000, 600)
-    assert "2 thin layers" in fc1["text"]

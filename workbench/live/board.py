@@ -44,6 +44,7 @@ class ChartBoard(anywidget.AnyWidget):
         self._lock = threading.Lock()
         self._is_heard = False
         self._revision = 0
+        self._shown: dict[str, rows.Rows] = {}  # as they were given
         self._listeners: list[Callable[[selections.Selection], None]] = []
         bundle.bring_to_page()
         specs = {name: _spec(chart) for name, chart in charts.items()}
@@ -76,6 +77,13 @@ class ChartBoard(anywidget.AnyWidget):
                 self._send_rows(told)
             return self._revision
 
+    def show(self, charts: Mapping[str, rows.Rows], texts: Mapping[str, str] | None = None) -> None:
+        """Show these rows in these charts; what a chart shows already does not travel again."""
+        fresh = {name: each for name, each in charts.items() if self._shown.get(name) != each}
+        if fresh:
+            self.update(fresh, texts)
+            self._shown.update(fresh)
+
     def replace(self, name: str, chart: Any, shown: rows.Rows) -> None:
         """Put another chart in the place of `name`, with its rows."""
         with self._lock:
@@ -83,6 +91,7 @@ class ChartBoard(anywidget.AnyWidget):
             self.latest = {**self.latest, name: self._told(name, rows.plain(shown), None)}
             if self._is_heard:
                 self._send_rows({name: self.latest[name]})
+        self._shown[name] = shown
         self.specs = {**self.specs, name: _spec(chart)}
 
     def shown(self, name: str) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.charts.layers import Layer
 from workbench.charts.tradeoff import Point
+from workbench.measurement.by_layer import Pair, full_rank, pairs
 
 if TYPE_CHECKING:
     from workbench.measurement.accuracy import Accuracy
@@ -61,35 +62,35 @@ def of_version(version: Version, runtime: str, is_selected: bool) -> Point:
 
 
 def layers(original: Iterable[LayerRecord], now: Iterable[LayerRecord]) -> list[Layer]:
-    """What each layer keeps beside what it had; the thin layers one was split into count as that one."""
-    had = {record.name: record.claimed_bytes for record in original}
-    parts: dict[str, list[LayerRecord]] = {}
-    for record in now:
-        parts.setdefault(_origin(record.name, had), []).append(record)
-    return [_layer(name, had.get(name, 0), records) for name, records in parts.items()]
+    """What each layer has now beside what it had; the thin layers one was split into count as that one."""
+    found = pairs(original, now)
+    if not any(pair.before and pair.now for pair in found):  # another net: nothing to compare it with
+        found = [pair for pair in found if pair.now is not None]
+    return [_layer(pair) for pair in found]
 
 
-def _origin(name: str, known: Mapping[str, Any]) -> str:
-    """The layer of the original that a layer is, or is a part of: `fc1` for `fc1.0`; else its own name."""
-    outer = name
-    while outer and outer not in known:
-        outer = outer.rpartition(".")[0]
-    return outer or name
-
-
-def _layer(name: str, had: float, records: Sequence[LayerRecord]) -> Layer:
-    largest = max(records, key=lambda record: record.parameters)
-    parameters = sum(record.parameters for record in records)
+def _layer(pair: Pair) -> Layer:
+    had, now = pair.before, pair.now
+    one = now or had
+    assert one is not None
     return Layer(
-        name=name,
-        kind=largest.kind if len(records) == 1 else f"{len(records)} thin layers",
-        original_bytes=had,
-        kept_bytes=sum(record.claimed_bytes for record in records),
-        parameters=parameters,
-        nonzero=sum(record.nonzero for record in records),
-        bits=sum(record.bits * record.parameters for record in records) / max(parameters, 1),
-        shape=largest.shape,
-        parts=len(records),
+        name=pair.name,
+        kind=one.kind,
+        original_bytes=had.claimed_bytes if had else 0,
+        kept_bytes=now.claimed_bytes if now else 0,
+        parameters=now.parameters if now else 0,
+        nonzero=now.nonzero if now else 0,
+        bits=now.bits if now else None,
+        shape=one.shape,
+        parts=pair.parts,
+        original_parameters=had.parameters if had else None,
+        original_zeros=1 - had.nonzero / max(had.parameters, 1) if had else None,
+        original_bits=had.bits if had else None,
+        original_rank=full_rank(had.shape) if had else None,
+        macs=now.macs if now else 0 if had and had.macs is not None else None,
+        original_macs=had.macs if had else None,
+        ranks=pair.ranks,
+        full_rank=full_rank(now.shape) if now else None,
     )
 
 

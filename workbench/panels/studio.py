@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from workbench.panels import open_panels
-from workbench.panels.charts_box import ChartsBox
+from workbench.live import kept
+from workbench.live.board import ChartBoard
+from workbench.panels import open_panels, styles
 from workbench.panels.closing import close
+from workbench.panels.layers_box import LayersBox
 from workbench.panels.missing_box import MissingBox
+from workbench.panels.readable import Readable
 from workbench.panels.recipe_box import RecipeBox
 from workbench.panels.run_box import RunBox
 from workbench.panels.session import Session
 from workbench.panels.strip_box import StripBox
+from workbench.panels.tradeoff_box import TradeoffBox
+from workbench.panels.training_box import TrainingBox
 from workbench.panels.versions_box import VersionsBox
 from workbench.recipe import Recipe
 
@@ -25,10 +29,10 @@ if TYPE_CHECKING:
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
 
-_STYLE = Path(__file__).parent / "style.css"
+TABS = (LayersBox, TrainingBox, VersionsBox)  # below the trade-off, each made from session and board
 
 
-class Workbench(ipywidgets.VBox):
+class Workbench(Readable):
     """A panel over a workload: move a slider and watch accuracy, size and speed; press Run to keep it.
 
     >>> panel = Workbench(work)                               # doctest: +SKIP
@@ -56,23 +60,29 @@ class Workbench(ipywidgets.VBox):
         self._drawing = threading.RLock()
         self._is_closed = False
         self.session = Session(work, recipe, tree=tree, names=names)
-        versions = VersionsBox(self.session)
-        charts = ChartsBox(self.session, versions.widget)
+        self.board = ChartBoard(_specs())
+        tradeoff = TradeoffBox(self.session, self.board)
+        tabs = [make(self.session, self.board) for make in TABS]
         steps, strip, runs = RecipeBox(self.session), StripBox(self.session), RunBox(self.session)
         lacks = MissingBox(self.session)
-        self.board = charts.board
-        self._views = (strip, lacks, steps, runs, charts, versions)
+        self._views = (strip, lacks, steps, runs, tradeoff, *tabs)
         left = ipywidgets.VBox([steps.widget, runs.widget])
         left.add_class("wb-side")
-        body = ipywidgets.Box([left, charts.widget])
+        details = ipywidgets.Tab([each.widget for each in tabs], titles=[each.title for each in tabs])
+        right = ipywidgets.VBox([tradeoff.widget, details])
+        right.add_class("wb-charts")
+        body = ipywidgets.Box([left, right])
         body.add_class("wb-body")
-        style = ipywidgets.HTML(f"<style>{_STYLE.read_text(encoding='utf-8')}</style>")
-        style.layout.display = "none"
-        super().__init__([style, strip.widget, lacks.widget, body])
+        super().__init__([styles.widget(), strip.widget, lacks.widget, body])
         self.add_class("wb-workbench")
         self.session.observe(self._changed)
         open_panels.opened(self)
         self.session.open()
+
+    @property
+    def views(self) -> Sequence[Any]:
+        """The parts of the panel, those that were added too."""
+        return self._views
 
     @property
     def work(self) -> Workload:
@@ -153,6 +163,7 @@ class Workbench(ipywidgets.VBox):
         if self._is_closed:
             return
         self._is_closed = True
+        self._forget()
         for view in self._views:
             if (end := getattr(view, "close", None)) is not None:
                 end()  # what it does in a thread of its own
@@ -178,3 +189,9 @@ class Workbench(ipywidgets.VBox):
 
     def __repr__(self) -> str:
         return f"<Workbench of {self.work.name}>"
+
+
+def _specs() -> dict[str, dict[str, Any]]:
+    """The charts of the right side, made once and kept."""
+    makers = {name: make for view in (TradeoffBox, *TABS) for name, make in view.charts.items()}
+    return {name: kept.spec(name, make) for name, make in makers.items()}

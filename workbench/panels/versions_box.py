@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import ipywidgets
 
+from workbench.live.board import ChartBoard
 from workbench.measurement import units
 from workbench.panels.session import Session
 
@@ -20,9 +22,11 @@ _ROWS = 8
 class VersionsBox:
     """Shows the versions of a session; the one worked from is selected."""
 
+    title = "Versions"
     topics = ("versions",)
+    charts: ClassVar[Mapping[str, Callable[[], Any]]] = {}
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, board: ChartBoard) -> None:
         self._session = session
         self._is_showing = False
         self._told = ipywidgets.HTML()
