@@ -111,3 +111,13 @@ def _filled(
     ]
     filled = {**spec, "width": width, "datasets": {"rows": rows.plain(shown)}}
     return {**filled, "params": coloured} if coloured else filled
+
+
+def png(picture: Any, *, scale: float = 1) -> bytes:
+    """A picture as PNG, which every front end shows: of an SVG text, or of a Vega-Lite chart with data."""
+    import vl_convert
+
+    if isinstance(picture, str):
+        return vl_convert.svg_to_png(picture, scale=scale)
+    spec = picture if isinstance(picture, Mapping) else picture.to_dict()
+    return vl_convert.vegalite_to_png(spec, scale=scale)
