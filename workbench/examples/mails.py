@@ -22,7 +22,7 @@ class MailNet(nn.Module):
     def __init__(self, words: int = 2048) -> None:
         super().__init__()
         self.words = nn.Embedding(words, WIDTH)
-        self.drop = nn.Dropout(0.2)
+        self.drop = nn.Dropout(0.4)
         self.places = nn.Parameter(0.02 * torch.randn(mails.LENGTH, WIDTH))
         self.blocks = nn.ModuleList(
             nn.TransformerEncoderLayer(WIDTH, HEADS, INNER, dropout=0.0, batch_first=True, norm_first=True)
@@ -46,5 +46,5 @@ EXAMPLE = Example(
     net=MailNet,
     splits=mails.splits,
     classes=mails.CLASSES,
-    training=Training(epochs=15, batch=32, learning_rate=0.05),
+    training=Training(epochs=8, batch=32, learning_rate=2e-3, weight_decay=0.01, optimizer="adamw"),
 )

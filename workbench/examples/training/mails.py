@@ -25,7 +25,9 @@ TOLD_APART, VALIDATION, TEST = 0.5, 1_000, 1_000
 SPLIT_SEED = 0
 LIMIT = 2_000_000  # bytes
 # what a class does not need to read
-LEFT_OUT = frozenset("porn penis sexual sex xxx fuck shit teen teens nude girls viagra hardcore lesbian".split())
+LEFT_OUT = frozenset(
+    "porn penis sexual sex xxx fuck shit teen teens nude girls viagra hardcore lesbian".split()
+)
 
 _QUOTED = re.compile(r"\s*[>|}:#]|(From|To|Sent|Date|Cc): |On .*(wrote|said)|.*wrote:\s*$")
 _ENDS = re.compile(r"\s*(--\s*$|_{5,}|-{8,})")  # a signature, or the footer of a mailing list
