@@ -12,7 +12,7 @@ WIDTH, HEADS, INNER, LAYERS = 64, 4, 192, 4
 
 
 class MailNet(nn.Module):
-    """A transformer of four blocks with four heads each, 302,338 parameters; (n, 64) numbers to (n, 2) logits.
+    """A transformer of four blocks of four heads, 302,338 parameters; (n, 64) numbers to (n, 2) logits.
 
     Each word is a vector of 64 numbers, to which one for its place is added. Blocks add to the vectors, which
     are normalized before each attention and each pair of linear layers. At the end the mean over the words of

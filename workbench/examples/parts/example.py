@@ -36,7 +36,7 @@ class Splits:
 
 @dataclass(frozen=True)
 class Training:
-    """How a checkpoint is trained: by `sgd` with momentum 0.9, or `adamw`, under one cycle of the learning rate.
+    """How a checkpoint is trained: `sgd` with momentum 0.9, or `adamw`, under one cycle of the learning rate.
 
     The epoch with the best validation accuracy is kept. `learning_rate` is the peak of the cycle. Each
     batch of images is moved at random by up to `shift` pixels in both directions.

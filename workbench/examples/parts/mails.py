@@ -34,7 +34,7 @@ _WORDS = re.compile(
 
 
 def spoken(text: str) -> list[tuple[str, bool]]:
-    """The words of a text as they are written, or marks, each with whether it follows another in a sentence."""
+    """The words of a text as written, or marks, each with whether it follows another in a sentence."""
     plain = html.unescape(_TAGS.sub(" ", text))
     found, end = [], 0
     for match in _WORDS.finditer(plain):

@@ -1,4 +1,4 @@
-"""Make a checkpoint: `python -m workbench.examples.training lenet-5`; or data: `... mnist-subset`, `... mails-data`.
+"""Make a checkpoint: `python -m workbench.examples.training lenet-5`; or data: `... mnist-subset`.
 
 One thread, one seed: the same command gives the same file, byte for byte, on one machine.
 """
