@@ -54,7 +54,7 @@ class Drawing:
 def still(chart: Any, shown: rows.Rows, *, width: int = WIDTH) -> str:
     """One chart with its rows as the text of an SVG picture, in the light palette.
 
-    The same rows give the same text.
+    The same rows give the same text. A chart of several sources takes its rows all in one.
     """
     import vl_convert
 
@@ -101,18 +101,6 @@ def page(charts: Mapping[str, tuple[Any, rows.Rows, str]], *, width: int = WIDTH
     return "\n".join(figures)
 
 
-def _filled(
-    spec: Mapping[str, Any], shown: rows.Rows, width: int, palette: Mapping[str, str]
-) -> dict[str, Any]:
-    """The spec with its rows, a width, and other colours of the theme."""
-    coloured = [
-        {**each, "value": palette[each["name"]]} if each.get("name") in palette else each
-        for each in spec.get("params", [])
-    ]
-    filled = {**spec, "width": width, "datasets": {"rows": rows.plain(shown)}}
-    return {**filled, "params": coloured} if coloured else filled
-
-
 def png(picture: Any, *, scale: float = 1) -> bytes:
     """A picture as PNG, which every front end shows: of an SVG text, or of a Vega-Lite chart with data."""
     import vl_convert
@@ -121,3 +109,15 @@ def png(picture: Any, *, scale: float = 1) -> bytes:
         return vl_convert.svg_to_png(picture, scale=scale)
     spec = picture if isinstance(picture, Mapping) else picture.to_dict()
     return vl_convert.vegalite_to_png(spec, scale=scale)
+
+
+def _filled(
+    spec: Mapping[str, Any], shown: rows.Rows, width: int, palette: Mapping[str, str]
+) -> dict[str, Any]:
+    """The spec with its rows, a width, and other colours of the theme."""
+    coloured = [
+        {**each, "value": palette[each["name"]]} if each.get("name") in palette else each
+        for each in spec.get("params", [])
+    ]
+    filled = {**spec, "width": width, "datasets": dict.fromkeys(rows.sources(spec), rows.plain(shown))}
+    return {**filled, "params": coloured} if coloured else filled

@@ -176,7 +176,7 @@ def _has_others(technique: Technique, names: tuple[str, ...], shapes: Shapes) ->
 
 
 def _left(technique: Technique, setting: Setting, is_left: bool) -> dict[str, Any]:
-    """The option that names layers to leave alone, or the only ones not to, with this layer in or out of it."""
+    """The option that names layers to leave alone, or the only others, with this layer in or out."""
     mine, every = setting.names, setting.everywhere
     if (option := _option(technique, LEAVE)) is not None:
         given = getattr(technique, option.name)

@@ -150,18 +150,16 @@ def _runtime(versions: Sequence[Version]) -> str:
 
 
 def _tradeoff(tree: VersionTree, known: Known) -> Iterator[Block]:
-    versions, head, runtime = tree.versions, tree.head, _runtime(tree.versions)
-    marks = [
-        points.of_baseline(known, runtime, versions),
-        *(points.of_version(each, runtime, each is head) for each in versions),
-    ]
+    versions, head = tree.versions, tree.head
+    marks = [points.of_baseline(known, versions), *map(points.of_version, versions)]
+    shown = tradeoff.Shown(head=head.id if head is not None else None)
     yield Title("Trade-off")
     spec = kept.spec("tradeoff", tradeoff.chart)
     yield Picture(
         "Accuracy against stored bytes, with 95 % intervals; the table above has the same figures",
         spec,
-        tradeoff.rows(marks),
-        tradeoff.summary(marks),
+        tradeoff.rows(marks, shown),
+        tradeoff.summary(marks, shown),
     )
 
 
