@@ -142,11 +142,11 @@ def option(
 
 def describe(config: Any) -> tuple[Option, ...]:
     """The options of a config class or instance, in the order they were declared."""
-    return _options_of(config if isinstance(config, type) else type(config))
+    return _described_class(config if isinstance(config, type) else type(config))
 
 
-@functools.lru_cache(maxsize=512)  # resolving the hints of a class takes milliseconds, and sliders ask often
-def _options_of(cls: type) -> tuple[Option, ...]:
+@functools.lru_cache(maxsize=512)  # every recipe that is written asks; type hints take milliseconds
+def _described_class(cls: type) -> tuple[Option, ...]:
     hints = typing.get_type_hints(cls)
     return tuple(
         _described(field, hints[field.name]) for field in dataclasses.fields(cls) if is_described(field)

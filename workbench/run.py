@@ -1,27 +1,39 @@
-"""`compress()`: a recipe over a workload, step by step, to a measured version."""
+"""`compress()`: a recipe over a workload, step by step, to a measured version; `apply()` measures nothing."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import RecipeError, StorageError, VersionError, WorkloadError, shown
+from workbench.errors import (
+    RecipeError,
+    StorageError,
+    VersionError,
+    WorkbenchError,
+    WorkloadError,
+    shown,
+    told,
+)
 from workbench.job import Job, Progress, Steps, Stopped, forward
 from workbench.options import Reference, describe
 from workbench.promises import Promise
 from workbench.randomness import step_seed, whole_seed
 from workbench.recipe import Recipe
+from workbench.runtimes import find
 from workbench.stages import Stage, stage_of
 from workbench.technique import Context, Technique, prepared
 
 if TYPE_CHECKING:
     from workbench.candidate import Candidate
+    from workbench.measurement.report import Report
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
 
+NO_ACCURACY = "no accuracy, its data failed"  # how the note of such a report begins
+MEASURING = "measuring"  # what progress says when the steps are done
 _LONG = 10.0  # a training epoch or the measurement, against 1 for a step that does not train
 
 
@@ -44,6 +56,7 @@ def compress(
     parent: Version | None = None,
     tree: VersionTree | None = None,
     name: str | None = None,
+    runtimes: Sequence[str] | None = None,
 ) -> Version:
     """The version a recipe makes of a workload, measured; the original is not touched.
 
@@ -54,11 +67,48 @@ def compress(
         parent: a version to go on from, instead of the original.
         tree: where the version is kept; the workload's own tree where it is not given.
         name: the version's name, `v1`, `v2`, ... where it is not given.
+        runtimes: where it is timed, as for `measure`; `()` for nowhere, which takes a fraction of the time.
 
     Raises:
         RecipeError, WorkloadError: one line that says what to do. Nothing is kept then.
     """
-    return job(work, recipe, seed, names=names, parent=parent, tree=tree, name=name).run()
+    return job(work, recipe, seed, names=names, parent=parent, tree=tree, name=name, runtimes=runtimes).run()
+
+
+def apply(
+    work: Workload,
+    recipe: Recipe | Technique | str,
+    seed: int = 0,
+    *,
+    names: Mapping[str, Any] | None = None,
+    parent: Version | None = None,
+) -> Candidate:
+    """What a recipe makes of a workload, neither measured nor kept: for trying many.
+
+    The same weights as `compress` with the same seed. `wb.evaluate(work, candidate)` judges it, and
+    `wb.measure` everything else; arguments as for `compress`.
+
+    Raises:
+        RecipeError, WorkloadError: one line that says what to do.
+    """
+    recipe, seed = Recipe.of(recipe), whole_seed(seed)
+    return Job(
+        lambda: applying(work, recipe, seed, names=names, parent=parent), seed=seed, threads=work.threads
+    ).run()
+
+
+def applying(
+    work: Workload,
+    recipe: Recipe,
+    seed: int = 0,
+    *,
+    names: Mapping[str, Any] | None = None,
+    parent: Version | None = None,
+) -> Steps[Candidate]:
+    """The generator behind `apply`; stopped, it returns what the steps so far have made."""
+    trail = _begin(work, recipe, names, parent)
+    yield from _stages(trail, work, recipe, seed, names, sum(map(_weight, recipe)))
+    return trail.candidate
 
 
 def job(work: Workload, recipe: Recipe | Technique | str, seed: int = 0, **options: Any) -> Job[Version]:
@@ -76,24 +126,40 @@ def compressing(
     parent: Version | None = None,
     tree: VersionTree | None = None,
     name: str | None = None,
+    runtimes: Sequence[str] | None = None,
 ) -> Steps[Version]:
     """The generator behind `compress`; stopped, it measures and keeps what the steps so far have made."""
+    for each in runtimes or ():
+        find(each)  # a wrong name is said before anything long begins
+    trail = _begin(work, recipe, names, parent)
+    before = sum(map(_weight, recipe))
+    yield from _stages(trail, work, recipe, seed, names, before + _LONG)
+    make = _version(work, recipe, seed, trail, parent, tree, name, runtimes)
+    return (yield from _scaled(make, MEASURING, before / (before + _LONG), _LONG / (before + _LONG)))
+
+
+def _begin(work: Workload, recipe: Recipe, names: Mapping[str, Any] | None, parent: Version | None) -> _Trail:
+    """The trail of a run that has done nothing yet; raises what would end it."""
     _check(work, recipe, names or {})
     trail = _Trail(_start(work, parent))
     if parent is not None and parent.stages:
         trail.promises = parent.stages[-1].promises
-    weights = [_weight(step) for step in recipe]
-    total = sum(weights) + _LONG
+    return trail
+
+
+def _stages(
+    trail: _Trail, work: Workload, recipe: Recipe, seed: int, names: Mapping[str, Any] | None, total: float
+) -> Steps[None]:
+    """Apply every step to the trail, until one is stopped; `total` is what the whole run weighs."""
+    done = 0.0
     for index, step in enumerate(recipe):
         context = Context(work, seed=step_seed(seed, index), names=names or {})
-        before = f"step {index + 1} of {len(recipe)}, {type(step).__name__}"
-        yield from _scaled(
-            _stage(trail, step, context), before, sum(weights[:index]) / total, weights[index] / total
-        )
+        words = f"step {index + 1} of {len(recipe)}, {type(step).__name__}"
+        share = _weight(step) / total
+        yield from _scaled(_stage(trail, step, context), words, done, share)
+        done += share
         if trail.is_stopped:
-            break
-    make = _version(work, recipe, seed, trail, parent, tree, name)
-    return (yield from _scaled(make, "measuring", sum(weights) / total, _LONG / total))
+            return
 
 
 def _check(work: Workload, recipe: Recipe, names: Mapping[str, Any]) -> None:
@@ -181,18 +247,19 @@ def _version(
     parent: Version | None,
     tree: VersionTree | None,
     name: str | None,
+    runtimes: Sequence[str] | None,
 ) -> Steps[Version]:
     """Pack, measure and keep what the steps made."""
-    from workbench.measurement import measuring
     from workbench.storage import pack
     from workbench.versions import Version, tree_for
 
     if not trail.stages:
         raise Stopped("stopped before the first step was done; nothing was made")
-    with suppress(Stopped):  # all is made by now: it is packed and measured whoever asks to stop
+    with suppress(Stopped):  # all is made by now: it is packed whoever asks to stop; measuring can be stopped
         yield Progress(0, 1, "packing")
     packed = pack(trail.candidate, recipe=recipe, original=work.baseline, seed=seed)
-    report = yield from measuring(work, trail.candidate, stored=len(packed))
+    where = {} if runtimes is None else {"runtimes": runtimes}
+    report = yield from _measured(work, trail.candidate, stored=len(packed), **where)
     version = Version.new(
         work,
         recipe=recipe,
@@ -206,6 +273,19 @@ def _version(
         is_stopped=trail.is_stopped,
     )
     return (tree if tree is not None else tree_for(work)).add(version)
+
+
+def _measured(work: Workload, candidate: Candidate, **options: Any) -> Steps[Report]:
+    """The report; where the data cannot be read, what the run has made is not lost for it."""
+    from workbench.measurement import measuring
+
+    try:
+        return (yield from measuring(work, candidate, **options))
+    except (Stopped, WorkbenchError):
+        raise
+    except Exception as error:
+        report = yield from measuring(work, candidate, **options, is_judged=False)
+        return replace(report, notes=(f"{NO_ACCURACY}: {told(error)}", *report.notes))
 
 
 def _scaled(steps: Steps[Any], words: str, start: float, share: float) -> Steps[Any]:

@@ -12,7 +12,7 @@ from torch import nn
 
 from workbench.errors import WorkbenchError, WorkloadError
 from workbench.job import Stopped, finish
-from workbench.measurement.accuracy import Accuracy, Evaluation, evaluating
+from workbench.measurement.accuracy import Accuracy, Evaluation, evaluate, evaluating
 from workbench.measurement.intervals import mcnemar, median_interval, paired_difference, wilson
 from workbench.measurement.metrics import macro
 from workbench.measurement.pairing import paired
@@ -47,6 +47,14 @@ def test_accuracy_counts_right_predictions_and_says_on_what() -> None:
     assert found.predictions.dtype == np.int64
     assert found.correct.tolist() == [True, True, False, True]
     assert not found.is_partial
+
+
+def test_evaluate_is_evaluating_run_to_its_end() -> None:
+    work = echoes([0, 1, 1, 2], [0, 1, 2, 2])
+    found = evaluate(work)
+    assert found.correct.tolist() == [True, True, False, True]
+    assert (found.split, found.accuracy) == ("validation", finish(evaluating(work)).accuracy)
+    assert evaluate(work, limit=2).n == 2
 
 
 def test_loss_is_the_mean_over_samples_not_over_batches() -> None:

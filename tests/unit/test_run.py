@@ -19,7 +19,7 @@ from workbench.errors import ModelChanged, RecipeError, VersionError, WorkbenchE
 from workbench.job import Job, Progress, Stopped
 from workbench.options import Reference, option
 from workbench.recipe import Recipe
-from workbench.run import Stage, compress, compressing, job
+from workbench.run import Stage, apply, compress, compressing, job
 from workbench.technique import Context, Technique, techniques
 from workbench.versions import Version, VersionTree, tree_for
 from workbench.workload import Workload
@@ -76,6 +76,41 @@ def work() -> Workload:
 @pytest.fixture
 def tree(work: Workload) -> VersionTree:
     return VersionTree(None, work)
+
+
+# ---- trying many ----------------------------------------------------------------------------------------
+
+
+def test_apply_makes_what_compress_makes_and_keeps_nothing(work, tree):
+    version = compress(work, RECIPE, seed=3, tree=tree)
+    there = len(tree_for(work))
+    candidate = apply(work, RECIPE, seed=3)
+    assert same(states(candidate.model), states(version.model))
+    assert len(tree_for(work)) == there
+
+
+def test_apply_goes_on_from_a_version(work, tree):
+    half = compress(work, "PruneWeights(sparsity=0.5)", tree=tree)
+    both = apply(work, "Quantize(weights=4)", parent=half)
+    expected = compress(work, "Quantize(weights=4)", parent=half, tree=tree)
+    assert same(states(both.model), states(expected.model))
+
+
+def test_apply_says_in_one_line_what_it_cannot_do(work):
+    with pytest.raises(RecipeError, match="the recipe is empty"):
+        apply(work, Recipe(()))
+
+
+def test_without_runtimes_everything_but_latency_is_measured(work, tree):
+    report = compress(work, RECIPE, tree=tree, runtimes=()).report
+    assert report.latency == {}
+    assert report.accuracy is not None and report.paired is not None and report.size.stored
+
+
+def test_a_runtime_that_does_not_exist_is_said_before_the_first_step(work, tree):
+    with pytest.raises(WorkbenchError, match="no runtime named 'onnx'"):
+        compress(work, "Reporting()", tree=tree, runtimes=("onnx",))
+    assert not Reporting.seen and not len(tree)
 
 
 # ---- the version ----------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import ipywidgets
 import traitlets
 
 from workbench.live import bundle, rows, selections
+from workbench.live.scripts import text_of
 
 _HERE = Path(__file__).parent
 
@@ -21,13 +22,14 @@ class ChartBoard(anywidget.AnyWidget):
     """Charts by name, and the rows last sent to each.
 
     `board = ChartBoard({"trade-off": chart})` compiles nothing in Python: the page builds each view once, and
-    `board.update({"trade-off": rows})` replaces the rows of its one named data source. Updates may come from
-    any thread and as often as they like: the page draws the latest on its next frame, and only charts that
-    can be seen. Zoom and selections stay over updates and over a change of theme.
+    `board.update({"trade-off": rows})` replaces the rows of its data source named `rows`. Other sources of a
+    chart have rows of their own (`"trade-off:versions"`), so that what rests does not travel when the rest
+    moves. Updates may come from any thread and as often as they like: the page draws the latest on its next
+    frame, and only charts that can be seen. Zoom and selections stay over updates and over a change of theme.
     """
 
-    _esm = _HERE / "board.js"
-    _css = _HERE / "board.css"
+    _esm = text_of(_HERE / "board.js")
+    _css = text_of(_HERE / "board.css")
 
     board = traitlets.Unicode().tag(sync=True)
     specs = traitlets.Dict().tag(sync=True)
@@ -56,7 +58,7 @@ class ChartBoard(anywidget.AnyWidget):
         """Show these rows in these charts; the others keep theirs.
 
         Args:
-            charts: rows by chart name.
+            charts: rows by chart name, or by `chart:source`.
             texts: what a chart shows in words, by chart name, for a screen reader.
 
         Returns:
@@ -66,7 +68,7 @@ class ChartBoard(anywidget.AnyWidget):
             KeyError: a name this board has no chart for.
         """
         for name in charts:
-            if name not in self.specs:
+            if name.partition(":")[0] not in self.specs:
                 raise KeyError(f"this board has no chart {name!r}; it has: {', '.join(self.specs)}")
         cleaned = {name: rows.plain(each) for name, each in charts.items()}
         with self._lock:
@@ -84,19 +86,23 @@ class ChartBoard(anywidget.AnyWidget):
             self.update(fresh, texts)
             self._shown.update(fresh)
 
-    def replace(self, name: str, chart: Any, shown: rows.Rows) -> None:
-        """Put another chart in the place of `name`, with its rows."""
-        with self._lock:
-            self._revision += 1
-            self.latest = {**self.latest, name: self._told(name, rows.plain(shown), None)}
-            if self._is_heard:
-                self._send_rows({name: self.latest[name]})
-        self._shown[name] = shown
+    def replace(
+        self, name: str, chart: Any, shown: rows.Rows | Mapping[str, rows.Rows], text: str | None = None
+    ) -> None:
+        """Put another chart in the place of `name`, with its rows (by `chart:source` where it has more)."""
+        named = shown if isinstance(shown, Mapping) else {name: shown}
+        self.update(named, None if text is None else {name: text})
+        self._shown.update(named)
         self.specs = {**self.specs, name: _spec(chart)}
 
+    def clear(self, chart: str, name: str) -> None:
+        """Take away a rectangle that was drawn in a chart; nobody is told."""
+        self.send({"kind": "clear", "chart": chart, "name": name})
+
     def shown(self, name: str) -> list[dict[str, Any]]:
-        """The rows last sent to a chart."""
-        return list(self.latest.get(name, {}).get("rows", []))
+        """The rows last sent to a chart, of all its sources; of one source with `chart:source`."""
+        parts = [part for key, part in self.latest.items() if key == name or key.startswith(f"{name}:")]
+        return [row for part in parts for row in part["rows"]]
 
     def selection(self, chart: str, name: str) -> selections.Selection | None:
         """What is selected in a chart now, or None where nothing ever was."""
@@ -152,7 +158,7 @@ class ChartBoard(anywidget.AnyWidget):
 class ChartPlace(anywidget.AnyWidget):
     """Where one chart of a board is shown."""
 
-    _esm = _HERE / "place.js"
+    _esm = text_of(_HERE / "place.js")
 
     # who keeps or closes a place keeps or closes its board too
     owner = traitlets.Instance(ChartBoard).tag(sync=True, **ipywidgets.widget_serialization)

@@ -18,6 +18,7 @@ _WHERE = {
     "Report": "report",
     "Size": "size",
     "claimed_bytes": "size",
+    "evaluate": "accuracy",
     "evaluating": "accuracy",
     "layers": "compute",
     "macs": "compute",

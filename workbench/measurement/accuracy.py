@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
-from workbench.job import Progress, Steps, Stopped
+from workbench.job import Job, Progress, Steps, Stopped
 from workbench.measurement import units
 from workbench.measurement.intervals import wilson
 from workbench.measurement.metrics import Metrics, macro
@@ -91,6 +91,22 @@ class Evaluation:
         return Evaluation(
             self.split, n, self.predictions[:n], self.targets[:n], self.loss, {}, is_partial=True
         )
+
+
+def evaluate(work: Workload, model: Any = None, split: str = "validation", **options: Any) -> Evaluation:
+    """A model on one split, sample by sample: predictions, accuracy, loss; options as for `evaluating`.
+
+    >>> before, after = wb.evaluate(work), wb.evaluate(work, version)   # doctest: +SKIP
+    >>> before.correct & ~after.correct                                 # the samples that were lost
+
+    Args:
+        model: the baseline where it is None; a model, a candidate or a version.
+
+    Raises:
+        WorkloadError, WorkbenchError: one line that says what to do.
+    """
+    threads = getattr(work, "threads", None)
+    return Job(lambda: evaluating(work, model, split, **options), seed=0, threads=threads).run()
 
 
 def evaluating(

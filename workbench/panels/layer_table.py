@@ -13,6 +13,7 @@ import traitlets
 
 from workbench.charts.layer_measures import MEASURES, Measure
 from workbench.charts.layers import HINT, weighted
+from workbench.live.scripts import text_of
 
 if TYPE_CHECKING:
     from workbench.charts.layers import Layer
@@ -28,7 +29,7 @@ class LayerTable(anywidget.AnyWidget):
         order: the column that is sorted by, and its direction; `MODELS_ORDER` at first.
     """
 
-    _esm = Path(__file__).parent / "layer_table.js"
+    _esm = text_of(Path(__file__).with_name("layer_table.js"))
 
     columns = traitlets.List().tag(sync=True)
     hint = traitlets.Unicode(f"{HINT}.").tag(sync=True)

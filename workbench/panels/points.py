@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.charts.layers import Layer
 from workbench.charts.tradeoff import Point
 from workbench.measurement.by_layer import Pair, full_rank, pairs
+from workbench.measurement.found import Found, Timed
+from workbench.panels.picking import found_of
 
 if TYPE_CHECKING:
-    from workbench.measurement.accuracy import Accuracy
     from workbench.measurement.compute import LayerRecord
     from workbench.panels.figures import Known
     from workbench.preview import Preview
@@ -18,16 +20,28 @@ if TYPE_CHECKING:
     from workbench.versions import Version
 
 ORIGINAL, PREVIEW = "original", "preview"
+_LOOKED_AT = 5  # the newest versions' reports say what is not known of the baseline by itself
 
 
-def of_baseline(known: Known, runtime: str, versions: Sequence[Version]) -> Point:
-    """The pinned square."""
-    timed = [
-        v.report.latency[runtime].baseline_ms for v in versions if v.report and runtime in v.report.latency
-    ]
-    latency = known.median_ms(runtime) or (timed[-1] if timed else None)
-    return Point(
-        ORIGINAL, "baseline", "baseline", (), *_interval(known.accuracy), size=known.stored, latency=latency
+def of_baseline(known: Known, versions: Sequence[Version]) -> Point:
+    """The pinned square: what is known by itself, and what the versions' reports say beside theirs."""
+    told = (Found.of_baseline(each.report) for each in reversed(versions[-_LOOKED_AT:]) if each.report)
+    found = functools.reduce(Found.or_else, told, found_of_known(known))
+    return Point(ORIGINAL, "baseline", "baseline", (), found)
+
+
+def found_of_known(known: Known) -> Found:
+    """What is known of the baseline by itself."""
+    timed = {name: Timed.of(each) for name, each in known.latency.items()}
+    return Found(
+        known.accuracy,
+        known.metrics,
+        stored=known.stored,
+        claimed=known.claimed,
+        macs=known.macs,
+        parameters=known.parameters,
+        peak_memory=known.memory,
+        latency=timed,
     )
 
 
@@ -38,27 +52,15 @@ def of_preview(preview: Preview) -> Point:
         "≈ before training" if preview.is_before_training else "≈ preview",
         "preview",
         _families(preview.previewed),
-        *_interval(preview.accuracy),
-        size=preview.estimated_bytes,
-        recipe=str(preview.previewed),
+        Found.of_preview(preview),
+        str(preview.previewed),
     )
 
 
-def of_version(version: Version, runtime: str, is_selected: bool) -> Point:
+def of_version(version: Version) -> Point:
     """A solid mark."""
-    report = version.report
-    latency = report.latency.get(runtime) if report else None
-    return Point(
-        version.id,
-        version.name,
-        "version",
-        _families(version.recipe),
-        *_interval(report.accuracy if report else None),
-        size=version.packed_bytes,
-        latency=latency.median_ms if latency else None,
-        recipe=str(version.recipe),
-        is_selected=is_selected,
-    )
+    families = _families(version.recipe)
+    return Point(version.id, version.name, "version", families, found_of(version), str(version.recipe))
 
 
 def layers(original: Iterable[LayerRecord], now: Iterable[LayerRecord]) -> list[Layer]:
@@ -107,9 +109,3 @@ def curve(histories: Iterable[Iterable[Mapping[str, Any]]]) -> list[dict[str, An
 
 def _families(recipe: Recipe) -> tuple[str, ...]:
     return tuple(step.family for step in recipe)
-
-
-def _interval(accuracy: Accuracy | None) -> tuple[float | None, float | None, float | None, int | None]:
-    if accuracy is None:
-        return None, None, None, None
-    return accuracy.value, accuracy.low, accuracy.high, accuracy.n

@@ -16,6 +16,7 @@ from workbench.live.board import ChartBoard
 from workbench.live.selections import PointSelection, Selection
 from workbench.measurement import units
 from workbench.panels.layer_link import Follower
+from workbench.panels.paper.blocks import Block, Table
 from workbench.panels.session import Session
 from workbench.technique import Technique, find, techniques
 
@@ -112,6 +113,13 @@ class SensitivityBox:
             TimeoutError: it is not after `timeout` seconds.
         """
         self.scans.wait(timeout)
+
+    def told(self) -> list[Block]:
+        """The scan as a table, for readers without a kernel."""
+        if self.scan is None:
+            return []
+        header, *rows = self.scan.lines()
+        return [Table(self.scan.summary, header, tuple(rows))]
 
     def close(self) -> None:
         """End the scan: nobody looks at it any more."""
