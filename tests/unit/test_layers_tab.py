@@ -359,6 +359,27 @@ def test_model_without_an_example_has_no_times_and_says_why():
     panel.close()
 
 
+def test_model_that_fails_in_forward_says_so_and_is_not_said_to_have_no_layers():
+    class Failing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Linear(6, 3)
+
+        def forward(self, x):
+            if broken:
+                raise RuntimeError("no such thing")
+            return self.inner(x)
+
+    broken: list[bool] = []
+    work = wb.Workload(Failing(), input_shape=(6,), name="net")
+    broken.append(True)
+    panel = opened(work, "PruneWeights(sparsity=0.5)")
+    box = looked_at(panel, "inner")
+    assert "no such thing" in panel.error and box.shown == []
+    assert box.table.hint == "The layers are told when the model has run once."
+    panel.close()
+
+
 def test_layers_that_are_gone_stay_in_the_table_as_removed():
     class Adding(nn.Module):
         def __init__(self) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 HINT = "This model has no layers with weights"
+WAITING = "The layers are told when the model has run once"
 HEIGHT = 110
 _TICKS = (0.5, 1.0)  # of the axis, where lines are drawn
 
@@ -68,11 +69,11 @@ class Layer:
         return "removed" if self.is_removed else f"{self.kind} {shape}".strip()
 
 
-def rows(layers: Sequence[Layer], measure: str = "bytes") -> list[dict[str, Any]]:
+def rows(layers: Sequence[Layer], measure: str = "bytes", hint: str = HINT) -> list[dict[str, Any]]:
     """One row per layer that has, or had, weights, in the order given; a hint where there is none."""
     drawn, found = weighted(layers), MEASURES[measure]
     if not drawn:
-        return [{"kind": "hint", "hint": HINT}]
+        return [{"kind": "hint", "hint": hint}]
     top = _top(found, drawn)
     bars = [_bar(position, each, found, top) for position, each in enumerate(drawn)]
     lines = [{"kind": "line", "height": part, "text": found.write(part * top)} for part in _TICKS]
