@@ -83,7 +83,7 @@ def chart(x: Quantity = STORED, y: Quantity = ACCURACY) -> alt.LayerChart:
         *_interval_layers(resting, place),
         *_crossing_layers(moving, resting, told),
         *_mark_layers(moving, resting, told),
-        *_ring_layers(moving, place),
+        *_ring_layers(moving, told),
         *_texts(moving, place),
         _note_layer(moving),
         labels.hint_layer(moving),
@@ -192,9 +192,12 @@ def _crossing_layers(moving: alt.Chart, resting: alt.Chart, told: Mapping[str, A
     return layers
 
 
-def _ring_layers(moving: alt.Chart, place: Mapping[str, Any]) -> list[alt.Chart]:
-    """Rings: a full one around the version worked from, a thin one around selected ones and the best."""
-    ring = moving.encode(**place).transform_filter(f"datum.kind === 'ring' && {_WHOLE}")
+def _ring_layers(moving: alt.Chart, told: Mapping[str, Any]) -> list[alt.Chart]:
+    """Rings: a full one around the version worked from and the best, a dashed one around selected ones.
+
+    They tell what the mark below tells, since it is they that the pointer meets.
+    """
+    ring = moving.encode(**told).transform_filter(f"datum.kind === 'ring' && {_WHOLE}")
     look = {"shape": "circle", "stroke": theme.ink(), "opacity": 1}
     return [
         ring.mark_point(size=260, strokeWidth=1.5, **look).transform_filter("datum.ring !== 'picked'"),

@@ -197,8 +197,7 @@ def _rings(marks: Sequence[Row], shown: Shown) -> list[Row]:
             is_head, is_best = mark["id"] == shown.head, mark["id"] == shown.best
             ring = "head" if is_head else "best" if is_best else "picked"
             label = f"★ {mark['label']}" if is_best else mark["label"]
-            known = {key: mark[key] for key in ("id", "x", "y", "family")}
-            rings.append({**known, "kind": "ring", "ring": ring, "label": label})
+            rings.append({**mark, "kind": "ring", "ring": ring, "label": label})
     return rings
 
 
