@@ -7,6 +7,7 @@ Nothing in this file needs torch.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import keyword
 import math
 import numbers
@@ -141,7 +142,11 @@ def option(
 
 def describe(config: Any) -> tuple[Option, ...]:
     """The options of a config class or instance, in the order they were declared."""
-    cls = config if isinstance(config, type) else type(config)
+    return _described_class(config if isinstance(config, type) else type(config))
+
+
+@functools.lru_cache(maxsize=512)  # every recipe that is written asks; type hints take milliseconds
+def _described_class(cls: type) -> tuple[Option, ...]:
     hints = typing.get_type_hints(cls)
     return tuple(
         _described(field, hints[field.name]) for field in dataclasses.fields(cls) if is_described(field)

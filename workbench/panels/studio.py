@@ -26,6 +26,7 @@ from workbench.panels.strip_box import StripBox
 from workbench.panels.tradeoff_box import TradeoffBox
 from workbench.panels.training_box import TrainingBox
 from workbench.panels.versions_box import VersionsBox
+from workbench.panels.warnings_box import WarningsBox
 from workbench.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ class Workbench(Readable):
         limits = LimitsBox(self.session)
         tabs = [make(self.session, self.board) for make in TABS]
         steps, strip, runs = RecipeBox(self.session), StripBox(self.session), RunBox(self.session)
-        lacks, begins = MissingBox(self.session), BeginBox(self.session)
-        self._views = (strip, lacks, begins, steps, runs, tradeoff, limits, *tabs)
+        lacks, warns, begins = MissingBox(self.session), WarningsBox(self.session), BeginBox(self.session)
+        self._views = (strip, lacks, warns, begins, steps, runs, tradeoff, limits, *tabs)
         left = ipywidgets.VBox([begins.widget, steps.widget, runs.widget])
         left.add_class("wb-side")
         details = ipywidgets.Tab([each.widget for each in tabs], titles=[each.title for each in tabs])
@@ -87,7 +88,7 @@ class Workbench(Readable):
         right.add_class("wb-charts")
         body = ipywidgets.Box([left, right])
         body.add_class("wb-body")
-        super().__init__([styles.widget(), strip.widget, lacks.widget, body])
+        super().__init__([styles.widget(), strip.widget, lacks.widget, warns.widget, body])
         self.add_class("wb-workbench")
         self.session.observe(self._changed)
         open_panels.opened(self)

@@ -16,6 +16,7 @@ from workbench.versions.records import restored, row
 from workbench.versions.version import Version
 
 if TYPE_CHECKING:
+    from workbench.measurement.report import Report
     from workbench.workload import Workload
 
 _LONGEST_NAME = 80
@@ -164,6 +165,18 @@ class VersionTree:
     def annotate(self, which: str | Version, note: str) -> Version:
         """Write a note on a version; the version as it is now."""
         return self._change(self.get(which), note=str(note))
+
+    def remeasured(self, which: str | Version, change: Callable[[Report], Report]) -> Version:
+        """Keep another report with a version, made from the one it has; the version as it is now.
+
+        Raises:
+            VersionError: there is no such version, or it has no report.
+        """
+        with self._lock:  # so that two who add to a report at once both find it as the other left it
+            version = self.get(which)
+            if version.report is None:
+                raise VersionError(f"{version.name} has no report; wb.measure(work, version) makes one")
+            return self._change(version, report=change(version.report))
 
     def pin(self, which: str | Version, is_pinned: bool = True) -> Version:
         """Keep a version out of what a size limit would remove; the version as it is now."""
