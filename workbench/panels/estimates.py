@@ -25,6 +25,7 @@ from workbench.recipe import Recipe
 from workbench.runtimes import find
 
 if TYPE_CHECKING:
+    from workbench.candidate import Candidate
     from workbench.charts.layers import Layer
     from workbench.measurement.compute import LayerRecord
     from workbench.measurement.report import Latency
@@ -139,6 +140,15 @@ class Estimates:
         """Do something that takes seconds in the time between."""
         self._judge.later(make)
 
+    def time_later(self, make: Make) -> None:
+        """Time something when the hand rests: one thing at a time is timed."""
+        self._clock.later(lambda: self._when_it_rests(make))
+
+    @property
+    def original(self) -> Candidate:
+        """The untouched model, whatever previews begin from."""
+        return self._previewer.start
+
     def pause(self, is_paused: bool) -> None:
         """Leave what can wait alone while a run needs the processor; previews go on, but are not timed."""
         for each in (self.worker, self._judge, self._clock):
@@ -241,16 +251,24 @@ class Estimates:
 
     def _refining(self, recipe: Recipe, names: Mapping[str, Any], is_timed: bool = True) -> Iterator[None]:
         """How fast what is previewed is, and whether another order is better; the next move ends it."""
-        rests_at = time.monotonic() + REST
-        while time.monotonic() < rests_at and not self._is_hurried:
-            time.sleep(REST / 20)
-            yield
+        yield from self._resting_hand()
         if is_timed:
             yield from self._timing_quickly(recipe, names)
         advice = yield from self._orders().advising(recipe, names)
         if advice != self.advice:
             self.advice = advice
             self._tell("advice")
+
+    def _resting_hand(self) -> Iterator[None]:
+        """Wait until it has rested for a while."""
+        rests_at = time.monotonic() + REST
+        while time.monotonic() < rests_at and not self._is_hurried:
+            time.sleep(REST / 20)
+            yield
+
+    def _when_it_rests(self, make: Make) -> Iterator[None]:
+        yield from self._resting_hand()
+        yield from make()
 
     def _orders(self) -> Ordering:
         """What looks for better orders, from where previews begin."""
