@@ -97,6 +97,7 @@ class Estimates:
         """End both threads."""
         self.worker.close()
         self._judge.close()
+        self.previewer.forget()
 
     def layers(self, version: Version | None) -> list[Layer]:
         """What each layer keeps: of a version, else of the preview, else of the original."""
