@@ -172,10 +172,17 @@ class Estimates:
         finally:
             self._is_hurried = False
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is something left to do."""
+        return not all(each.is_idle for each in (self.worker, self._judge, self._clock))
+
     def close(self) -> None:
         """End the threads."""
         for each in (self.worker, self._judge, self._clock):
             each.close()
+        for each in (self.previewer, self._previewer):
+            each.forget()
 
     def layers(self, version: Version | None) -> list[Layer]:
         """What each layer keeps: of a version, else of the preview, else of the original."""
