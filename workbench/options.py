@@ -13,6 +13,7 @@ import numbers
 import typing
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from workbench.errors import OptionError, listed, nearest, shown
 
@@ -139,13 +140,20 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+_described_classes: WeakKeyDictionary[type, tuple[Option, ...]] = WeakKeyDictionary()
+
+
 def describe(config: Any) -> tuple[Option, ...]:
     """The options of a config class or instance, in the order they were declared."""
     cls = config if isinstance(config, type) else type(config)
-    hints = typing.get_type_hints(cls)
-    return tuple(
-        _described(field, hints[field.name]) for field in dataclasses.fields(cls) if is_described(field)
-    )
+    # a recipe's text asks for them, and a panel writes the recipes of all its versions at every move
+    if (known := _described_classes.get(cls)) is None:
+        hints = typing.get_type_hints(cls)
+        known = tuple(
+            _described(field, hints[field.name]) for field in dataclasses.fields(cls) if is_described(field)
+        )
+        _described_classes[cls] = known
+    return known
 
 
 def is_described(field: dataclasses.Field[Any]) -> bool:

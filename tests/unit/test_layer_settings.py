@@ -1,4 +1,4 @@
-"""A layer's own setting: read from what a technique declares, written into its options, never into another's."""
+"""A layer's own setting: read from what a technique declares, written into its options."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from workbench.panels.session import Session
 from workbench.panels.steps import Draft
 from workbench.panels.strip_box import strip_of
 from workbench.panels.undo import SAME_MOVE
+from workbench.panels.version_table import VersionTable
 from workbench.recipe import Recipe
 from workbench.technique import techniques
 from workbench.versions import VersionTree
@@ -677,20 +678,20 @@ def test_rectangle_narrows_the_list_of_versions(panel):
     smaller = min(panel.versions, key=lambda each: each.packed_bytes)
     box = {"ranges": {"x": [0, smaller.packed_bytes + 1], "y": [0, 1]}, "turn": 1}
     panel.board.selections = {"tradeoff": {"box": box}}
-    shown = one(panel, ipywidgets.Select)
-    assert [value for _, value in shown._options_full] == [smaller.id, ""]
+    shown = one(panel, VersionTable)
+    assert [row["id"] for row in shown.rows] == ["", smaller.id]
     panel.board.selections = {"tradeoff": {"box": {"ranges": {}, "turn": 2}}}
-    assert len(shown._options_full) == 3
+    assert len(shown.rows) == 3
 
 
 def test_list_of_versions_selects(panel):
     panel.run()
     panel.wait()
-    shown = one(panel, ipywidgets.Select)
-    assert shown.value == panel.selected.id
-    shown.value = ""
+    shown = one(panel, VersionTable)
+    assert shown.selected == panel.selected.id
+    shown._hear(None, {"kind": "select", "id": ""}, [])  # what a click sends
     assert panel.selected is None
-    shown.value = panel.versions[0].id
+    shown._hear(None, {"kind": "select", "id": panel.versions[0].id}, [])
     assert panel.selected.name == "v1"
 
 

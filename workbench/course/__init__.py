@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workbench.course.checking import check, judge
+    from workbench.course.figures import figure
     from workbench.course.leaderboard import BOARD, hand_in, standings, verify
     from workbench.course.registry import exercises
     from workbench.course.trials import candidate, evaluation, points_lost
@@ -20,6 +21,7 @@ _WHERE = {
     "check": "checking",
     "evaluation": "trials",
     "exercises": "registry",
+    "figure": "figures",
     "hand_in": "leaderboard",
     "judge": "checking",
     "points_lost": "trials",
@@ -33,6 +35,7 @@ __all__ = [
     "check",
     "evaluation",
     "exercises",
+    "figure",
     "hand_in",
     "judge",
     "points_lost",

@@ -1,4 +1,4 @@
-"""How long each layer takes in a forward pass: measured with the clock inside the pass, the original in turns.
+"""How long each layer takes in a forward pass, measured inside the pass, the original in turns.
 
 A layer is timed where it stands, with its inputs as the layers before it left them in the caches, so that the
 times add up to that of the pass; timed alone it would be faster than it ever is. What is inside a layer that

@@ -57,11 +57,12 @@ class Estimates:
         self.preview: Preview | None = None
         self.known = Known(has_data=work.validation is not None)
         self.worker = Worker(self._failed, work.threads)
-        self.previewer = self._previewer = Previewer(work)
+        self.previewer = self._previewer = Previewer(work)  # the second always begins from the original
+        self._start: str | None = None  # the version that the first begins from
+        self._judge = Worker(failed, work.threads)  # what arithmetic has told stands, whatever the data do
         self.chosen = Chosen()
         self.advice: tuple[Advice, ...] = ()
         self.untimed: dict[tuple[str, int, int], str] = {}  # why there is no latency with these settings
-        self._judge = Worker(self._failed, work.threads)
         self._clock = Worker(self._clock_failed, work.threads)
         self.timings = Timings(self._clock, lambda: tell("timing"), failed)
         self._ordering: Ordering | None = None
@@ -75,22 +76,25 @@ class Estimates:
         self._original: tuple[LayerRecord, ...] = ()
         self._of_version: dict[str, tuple[LayerRecord, ...]] = {}
 
-    def ask(self, recipe: Recipe, names: Mapping[str, Any]) -> None:
-        """Preview a recipe now, instead of the one before."""
+    def ask(self, recipe: Recipe, names: Mapping[str, Any], start: Version | None = None) -> None:
+        """Preview a recipe now, instead of the one before; from `start` where there is one."""
         self._drop()
-        self.worker.ask(lambda: self._previewing(recipe, names))
+        self.worker.ask(lambda: self._previewing(recipe, names, start))
 
-    def look_at(self, version: Version, names: Mapping[str, Any] | None = None) -> None:
+    def look_at(
+        self, version: Version, start: Version | None = None, names: Mapping[str, Any] | None = None
+    ) -> None:
         """Nothing is to be previewed: a version is shown, and its layers are wanted."""
         self._drop()
         self.worker.drop()
-        self.worker.later(lambda: self._looking_at(version))
+        self.worker.later(lambda: self._looking_at(version, start))
         self._rest(lambda: self._refining(version.recipe, names or {}, is_timed=False))
 
     def learn_the_baseline(self) -> None:
         """Find out about the original, the quickest first; its latency when the hand rests."""
         self.worker.later(self._measuring)
         self._judge.later(self._judging_the_baseline)
+        self._judge.later(self._timing_the_baseline_next)
 
     def time_with(self, chosen: Chosen, recipe: Recipe | None, names: Mapping[str, Any]) -> None:
         """Show latency with other settings from now on; `recipe` is the one previewed, None for a version."""
@@ -172,8 +176,18 @@ class Estimates:
             now = self.preview.layers
         return points.layers(self._original, now)
 
-    def _previewing(self, recipe: Recipe, names: Mapping[str, Any]) -> Iterator[None]:
+    def _begin_from(self, start: Version | None) -> None:
+        """Preview from a version from now on; what was kept of the one before goes."""
+        from workbench.preview import Previewer
+
+        if (start.id if start is not None else None) == self._start:
+            return
+        made = Previewer(self.work, start.candidate) if start is not None else self._previewer
+        self.previewer, self._start = made, start.id if start is not None else None
+
+    def _previewing(self, recipe: Recipe, names: Mapping[str, Any], start: Version | None) -> Iterator[None]:
         """What arithmetic can tell; the rest of the estimate is left to the other thread."""
+        self._begin_from(start)
         previews = self.previewer.previewing(recipe, names=names)
         first = next(previews)
         self._current = previews
@@ -184,10 +198,21 @@ class Estimates:
         if first.is_final:
             self._rest(refining)
         else:
-            self._judge.ask(lambda: self._judging(previews, refining))
+            self._judge.ask(lambda: self._judging(previews, first, refining))
         yield
 
-    def _judging(self, previews: Iterator[Preview], refining: Make) -> Iterator[None]:
+    def _judging(self, previews: Iterator[Preview], first: Preview, refining: Make) -> Iterator[None]:
+        """Publish the accuracy as it becomes known; where the data fail, what was known `first`."""
+        try:
+            yield from self._accuracies(previews)
+        except Exception:
+            self._publish(previews, replace(first, is_final=True))
+            self._rest(refining)
+            raise
+        if previews is self._current:
+            self._rest(refining)
+
+    def _accuracies(self, previews: Iterator[Preview]) -> Iterator[None]:
         """Publish the first accuracy at once, then about ten a second, and the last."""
         shown_at = began = time.monotonic()
         for index, preview in enumerate(previews):
@@ -198,8 +223,6 @@ class Estimates:
                 shown_at = now
                 self._publish(previews, preview)
             yield
-        if previews is self._current:
-            self._rest(refining)
 
     def _drop(self) -> None:
         """What was worked out for another recipe is not wanted any more."""
@@ -279,9 +302,10 @@ class Estimates:
             self.preview = preview
         self._tell("figures")
 
-    def _looking_at(self, version: Version) -> Iterator[None]:
+    def _looking_at(self, version: Version, start: Version | None) -> Iterator[None]:
         from workbench.measurement.compute import layers
 
+        self._begin_from(start)
         if version.id not in self._of_version:
             yield
             self._of_version[version.id] = tuple(layers(version.candidate, self.work))
@@ -294,7 +318,7 @@ class Estimates:
         size = known(self.work).size
         self._learned(stored=size.stored, claimed=size.claimed)
         yield
-        found = next(self.previewer.previewing(Recipe()))
+        found = next(self._previewer.previewing(Recipe()))
         self._original = found.layers
         self._learned(macs=found.macs, parameters=found.parameters)
         self._tell("layers")
@@ -308,14 +332,19 @@ class Estimates:
         if self.work.validation is not None:
             evaluation = yield from evaluating_baseline(self.work, "validation")
             self._learned(accuracy=evaluation.accuracy, metrics=evaluation.metrics)
+
+    def _timing_the_baseline_next(self) -> Iterator[None]:
+        """Only then: it judges the baseline too, where that has not been done."""
         self._clock.later(self._timing_the_baseline)
+        yield
 
     def _timing_the_baseline(self) -> Iterator[None]:
-        """Its latency, as every version has it beside its own."""
+        """Its latency, whether or not its data can be read."""
         from workbench.measurement import measuring
 
         if self.work.example is not None:
-            report = yield from measuring(self.work, runtimes=("pytorch",), seconds=_TIMING)
+            steps = measuring(self.work, runtimes=("pytorch",), seconds=_TIMING, is_judged=False)
+            report = yield from steps
             self._learned(latency=report.latency)
 
     def _learned(self, **found: Any) -> None:

@@ -71,6 +71,11 @@ def left_alone(technique: Technique, setting: Setting, is_left: bool) -> dict[st
     return {**own, **_left(technique, setting, is_left)}
 
 
+def for_all(technique: Technique) -> Technique:
+    """The technique without what it says of single layers."""
+    return technique.replace(**{each.name: each.default for each in describe(technique) if each.role})
+
+
 def said(draft: Draft, layer: str) -> str:
     """`PruneWeights: 0.5 · Quantize: left alone`: what the recipe says of this layer and not of all."""
     told = []
@@ -176,7 +181,7 @@ def _has_others(technique: Technique, names: tuple[str, ...], shapes: Shapes) ->
 
 
 def _left(technique: Technique, setting: Setting, is_left: bool) -> dict[str, Any]:
-    """The option that names layers to leave alone, or the only ones not to, with this layer in or out of it."""
+    """The option that names layers to leave alone, or the only others, with this layer in or out."""
     mine, every = setting.names, setting.everywhere
     if (option := _option(technique, LEAVE)) is not None:
         given = getattr(technique, option.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from workbench.recipe import Recipe
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
+
+DOUBLE_CLICK = 0.7  # seconds; a second press that comes sooner is part of the first
 
 
 class Runs:
@@ -31,6 +34,7 @@ class Runs:
         self._tree = tree
         self._told = told
         self._starting = threading.Lock()
+        self._stopped_at = 0.0
         self._stages: list[list[Mapping[str, Any]]] = []
 
     @property
@@ -45,24 +49,28 @@ class Runs:
 
     @property
     def can_stop_again(self) -> bool:
-        """Whether it was stopped and now measures what it has kept."""
-        return self.is_stopping and self.job is not None and self.job.progress.message.startswith(MEASURING)
+        """Whether it was stopped, by no double click, and now measures what it has kept."""
+        is_late = time.monotonic() - self._stopped_at > DOUBLE_CLICK
+        message = self.job.progress.message if self.job is not None else ""
+        return self.is_stopping and is_late and message.startswith(MEASURING)
 
     @property
     def records(self) -> list[dict[str, Any]]:
         """The training records so far, epochs counted on from step to step."""
         return points.curve(list(self._stages))
 
-    def start(self, recipe: Recipe, names: Mapping[str, Any], seed: int) -> None:
-        """Begin to make a version of a recipe, in a thread of its own.
+    def start(
+        self, recipe: Recipe, names: Mapping[str, Any], seed: int, parent: Version | None = None
+    ) -> None:
+        """Begin to make a version of a recipe, in a thread of its own; from `parent` where there is one.
 
         Raises:
             WorkbenchError: one is going on, or there is nothing to run.
         """
         with self._starting:  # two clicks may come on two threads
-            self._start(recipe, names, seed)
+            self._start(recipe, names, seed, parent)
 
-    def _start(self, recipe: Recipe, names: Mapping[str, Any], seed: int) -> None:
+    def _start(self, recipe: Recipe, names: Mapping[str, Any], seed: int, parent: Version | None) -> None:
         from workbench.run import compressing
 
         if self.is_stopping:
@@ -73,7 +81,7 @@ class Runs:
             raise WorkbenchError("the recipe is empty; add a step, or switch one on")
         self._stages, self.recipe = [], recipe
         steps = lambda: _Noted(  # noqa: E731
-            compressing(self._work, recipe, seed, names=names, tree=self._tree), self._note
+            compressing(self._work, recipe, seed, names=names, parent=parent, tree=self._tree), self._note
         )
         self.job = Job(steps, seed=seed, threads=self._work.threads)
         self.job.observe(self._told)
@@ -89,6 +97,7 @@ class Runs:
         if self.can_stop_again:
             self.job.stop_again()
         else:
+            self._stopped_at = self._stopped_at if self.is_stopping else time.monotonic()
             self.job.stop()
 
     def wait(self, timeout: float) -> None:

@@ -45,6 +45,7 @@ class Sensitivity(Readable):
 
         self.session = Session(work, Recipe((one(technique),)), names=names)
         self.box = SensitivityBox(self.session)
+        self.session.observe(lambda topic: self.box.refresh() if topic == "layer" else None)
         super().__init__([styles.widget(), self.box.widget])
         self.add_class("wb-workbench")
         self._is_closed = False

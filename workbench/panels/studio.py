@@ -11,18 +11,22 @@ import ipywidgets
 from workbench.live import kept
 from workbench.live.board import ChartBoard
 from workbench.panels import open_panels, styles
+from workbench.panels.begin_box import BeginBox
 from workbench.panels.closing import close
+from workbench.panels.compare_box import CompareBox
 from workbench.panels.layers_box import LayersBox
 from workbench.panels.limits_box import LimitsBox
 from workbench.panels.missing_box import MissingBox
 from workbench.panels.readable import Readable
 from workbench.panels.recipe_box import RecipeBox
 from workbench.panels.run_box import RunBox
+from workbench.panels.samples_box import SamplesBox
 from workbench.panels.session import Session
 from workbench.panels.strip_box import StripBox
 from workbench.panels.tradeoff_box import TradeoffBox
 from workbench.panels.training_box import TrainingBox
 from workbench.panels.versions_box import VersionsBox
+from workbench.panels.warnings_box import WarningsBox
 from workbench.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -31,7 +35,13 @@ if TYPE_CHECKING:
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
 
-TABS = (LayersBox, TrainingBox, VersionsBox)  # below the trade-off, each made from session and board
+TABS = (  # below the trade-off, each made from session and board
+    LayersBox,
+    TrainingBox,
+    SamplesBox,
+    VersionsBox,
+    CompareBox,
+)
 
 
 class Workbench(Readable):
@@ -67,16 +77,18 @@ class Workbench(Readable):
         limits = LimitsBox(self.session)
         tabs = [make(self.session, self.board) for make in TABS]
         steps, strip, runs = RecipeBox(self.session), StripBox(self.session), RunBox(self.session)
-        lacks = MissingBox(self.session)
-        self._views = (strip, lacks, steps, runs, tradeoff, limits, *tabs)
-        left = ipywidgets.VBox([steps.widget, runs.widget])
+        lacks, warns, begins = MissingBox(self.session), WarningsBox(self.session), BeginBox(self.session)
+        self._views = (strip, lacks, warns, begins, steps, runs, tradeoff, limits, *tabs)
+        left = ipywidgets.VBox([begins.widget, steps.widget, runs.widget])
         left.add_class("wb-side")
         details = ipywidgets.Tab([each.widget for each in tabs], titles=[each.title for each in tabs])
+        details.observe(lambda change: _open(tabs, change["new"]), "selected_index")
+        self.session.comparisons.on_look(lambda: _turn_to(details, CompareBox))
         right = ipywidgets.VBox([tradeoff.widget, limits.widget, details])
         right.add_class("wb-charts")
         body = ipywidgets.Box([left, right])
         body.add_class("wb-body")
-        super().__init__([styles.widget(), strip.widget, lacks.widget, body])
+        super().__init__([styles.widget(), strip.widget, lacks.widget, warns.widget, body])
         self.add_class("wb-workbench")
         self.session.observe(self._changed)
         open_panels.opened(self)
@@ -220,6 +232,17 @@ class Workbench(Readable):
 
     def __repr__(self) -> str:
         return f"<Workbench of {self.work.name}>"
+
+
+def _open(tabs: Sequence[Any], index: int | None) -> None:
+    """Tell the tabs that ask for it whether they are looked at."""
+    for place, each in enumerate(tabs):
+        if (opened := getattr(each, "opened", None)) is not None:
+            opened(place == index)
+
+
+def _turn_to(details: ipywidgets.Tab, view: type) -> None:
+    details.selected_index = TABS.index(view)
 
 
 def _specs() -> dict[str, dict[str, Any]]:

@@ -113,7 +113,7 @@ class Factorize(
         return split.noting(*notes(prepared, chosen, whole, self.error))
 
     def own_bounds(self, option: str, shape: tuple[int, ...]) -> tuple[float | None, float | None]:
-        """Ranks at which a weight, taken as outputs by inputs, gets smaller; the full one with `where='any'`."""
+        """Ranks at which a weight, as outputs by inputs, gets smaller; all with `where='any'`."""
         outputs, inputs = shape[0], math.prod(shape[1:])
         if self.where == "any":
             return 1, min(outputs, inputs)
