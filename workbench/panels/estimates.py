@@ -60,10 +60,10 @@ class Estimates:
         self.worker = Worker(self._failed, work.threads)
         self.previewer = self._previewer = Previewer(work)  # the second always begins from the original
         self._start: str | None = None  # the version that the first begins from
+        self._judge = Worker(failed, work.threads)  # what arithmetic has told stands, whatever the data do
         self.chosen = Chosen()
         self.advice: tuple[Advice, ...] = ()
         self.untimed: dict[tuple[str, int, int], str] = {}  # why there is no latency with these settings
-        self._judge = Worker(failed, work.threads)  # what arithmetic has told stands, whatever the data do
         self._clock = Worker(self._clock_failed, work.threads)
         self.timings = Timings(self._clock, lambda: tell("timing"), failed)
         self._ordering: Ordering | None = None
@@ -95,7 +95,7 @@ class Estimates:
         """Find out about the original, the quickest first; its latency when the hand rests."""
         self.worker.later(self._measuring)
         self._judge.later(self._judging_the_baseline)
-        self._judge.later(self._then_timing_the_baseline)
+        self._judge.later(self._timing_the_baseline_next)
 
     def time_with(self, chosen: Chosen, recipe: Recipe | None, names: Mapping[str, Any]) -> None:
         """Show latency with other settings from now on; `recipe` is the one previewed, None for a version."""
@@ -172,10 +172,17 @@ class Estimates:
         finally:
             self._is_hurried = False
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is something left to do."""
+        return not all(each.is_idle for each in (self.worker, self._judge, self._clock))
+
     def close(self) -> None:
         """End the threads."""
         for each in (self.worker, self._judge, self._clock):
             each.close()
+        for each in (self.previewer, self._previewer):
+            each.forget()
 
     def layers(self, version: Version | None) -> list[Layer]:
         """What each layer keeps: of a version, else of the preview, else of the original."""
@@ -217,10 +224,10 @@ class Estimates:
             yield from self._accuracies(previews)
         except Exception:
             self._publish(previews, replace(first, is_final=True))
+            self._rest(refining)
             raise
-        finally:
-            if previews is self._current:
-                self._rest(refining)
+        if previews is self._current:
+            self._rest(refining)
 
     def _accuracies(self, previews: Iterator[Preview]) -> Iterator[None]:
         """Publish the first accuracy at once, then about ten a second, and the last."""
@@ -351,13 +358,13 @@ class Estimates:
             evaluation = yield from evaluating_baseline(self.work, "validation")
             self._learned(accuracy=evaluation.accuracy, metrics=evaluation.metrics)
 
-    def _then_timing_the_baseline(self) -> Iterator[None]:
-        """Its latency is the clock's work, when its accuracy is known, or will not be."""
+    def _timing_the_baseline_next(self) -> Iterator[None]:
+        """Only then: it judges the baseline too, where that has not been done."""
         self._clock.later(self._timing_the_baseline)
         yield
 
     def _timing_the_baseline(self) -> Iterator[None]:
-        """Its latency, as every version has it beside its own."""
+        """Its latency, whether or not its data can be read."""
         from workbench.measurement import measuring
 
         if self.work.example is not None:
