@@ -8,11 +8,22 @@ from dataclasses import replace
 
 import pytest
 
-from workbench.charts import labels, layers, theme, tradeoff, training, validation
+from workbench.charts import (
+    labels,
+    layers,
+    quantization_grid,
+    spectrum,
+    theme,
+    tradeoff,
+    training,
+    validation,
+)
 from workbench.charts.frame import Frame, Span, span
 from workbench.charts.layer_measures import MEASURES
 from workbench.charts.layers import Layer
+from workbench.charts.spectrum import Spectrum
 from workbench.charts.tradeoff import VERSIONS, Point, Shown
+from workbench.exploration.quantization_records import RoundedWeights
 from workbench.live.still import still
 from workbench.measurement.accuracy import Accuracy
 from workbench.measurement.found import Found, Timed
@@ -59,6 +70,8 @@ LAYERS = [
     Layer("gone", "Linear", 400, 0, 0, 0, parts=0),
     Layer("pool", "MaxPool2d", 0, 0, 0, 0),
 ]
+BESIDE = RoundedWeights("fc", [1, 4, 1], -1, 1, after=[1, 2, 9], said="fc: 6 weights")
+CHANGED = Spectrum("fc", [0.7, 0.2, 0.1], None, now=[0.9, 0.5, 0.1])
 RECORDS = [{"epoch": (i + 1) / 10, "loss": 1 / (i + 1)} for i in range(20)]
 RECORDS[9] = {**RECORDS[9], "validation_accuracy": 0.9, "validation_low": 0.88, "validation_high": 0.92}
 RECORDS[19] = {**RECORDS[19], "validation_accuracy": 0.95}
@@ -72,6 +85,8 @@ CASES = {
     "MACs against latency": (lambda: tradeoff.chart(PYTORCH, MACS), tradeoff.rows(ALL, Shown(PYTORCH, MACS))),
     "layers": (layers.chart, layers.rows(LAYERS)),
     "layers, empty": (layers.chart, layers.rows([])),
+    "weights, before and now": (quantization_grid.chart, quantization_grid.rows(BESIDE)),
+    "spectrum, before and now": (spectrum.chart, spectrum.rows(CHANGED)),
     **{f"layers, {key}": (layers.chart, layers.rows(LAYERS, key)) for key in MEASURES},
     "training": (training.chart, training.rows(RECORDS)),
     "training, empty": (training.chart, training.rows([])),
@@ -249,6 +264,19 @@ def test_layer_says_what_it_has_and_what_it_had():
 def test_axis_of_layers_rests_while_a_slider_moves():
     moved = [replace(each, kept_bytes=each.kept_bytes * 0.7) for each in LAYERS]
     assert of_kind(layers.rows(moved), "line") == of_kind(layers.rows(LAYERS), "line")
+
+
+def test_bins_now_stand_before_those_before_and_end_at_the_top():
+    rows = quantization_grid.rows(BESIDE)
+    assert [row["height"] for row in of_kind(rows, "after")] == [0.25, 0.5, 1.1]  # of the highest before
+    assert of_kind(rows, "title") == [{"kind": "title", "title": ""}]  # it stands above the chart
+    assert quantization_grid.summary(BESIDE) == "fc: 6 weights; between -1 and 1 before."
+
+
+def test_singular_values_now_are_named_at_their_end():
+    rows = spectrum.rows(CHANGED)
+    assert [row["value"] for row in of_kind(rows, "now")] == [0.9, 0.5, 0.1]
+    assert [row["rank"] for row in of_kind(rows, "now label")] == [3]
 
 
 def test_training_is_thinned_and_ends_with_the_last_record():

@@ -103,8 +103,8 @@ def chart() -> alt.LayerChart:
     lines = named.transform_filter("datum.kind === 'line'")
     # `min` of the position: the rows' own order, whatever the names are
     x = alt.X("name:N", title=None, sort=alt.EncodingSortField("position", op="min"))
-    x.axis = alt.Axis(labelAngle=-35, labelLimit=84, ticks=False, domain=True, labelOverlap="greedy")
-    x.axis.labelExpr = "length(datum.label) > 13 ? '…' + slice(datum.label, -12) : datum.label"
+    label = "length(datum.label) > 13 ? '…' + slice(datum.label, -12) : datum.label"
+    x.axis = alt.Axis(labelAngle=-35, labelLimit=84, ticks=False, labelOverlap="greedy", labelExpr=label)
     x.scale = alt.Scale(paddingInner=0.25, paddingOuter=0.1)
     y = alt.Y("height:Q", title=None, scale=alt.Scale(domain=[0, 1.18], nice=False))
     y.axis = alt.Axis(labels=False, ticks=False, grid=False, domain=False, minExtent=0)
@@ -127,7 +127,7 @@ def chart() -> alt.LayerChart:
     halo = lines.mark_text(**places, stroke=theme.ink("paper"), strokeWidth=4).encode(y=y, text="text:N")
     tick = lines.mark_text(**places, fill=theme.ink("faint")).encode(y=y, text="text:N")
     told = named.transform_filter("datum.kind === 'title'").encode(text="title:N")
-    corner = {"align": "left", "baseline": "top", "x": 2, "y": 0}
+    corner = {"align": "left", "baseline": "bottom", "x": 2, "y": -3}  # above the bars
     title = alt.layer(
         told.mark_text(**corner, stroke=theme.ink("paper"), strokeWidth=4),
         told.mark_text(**corner, fill=theme.ink("faint")),

@@ -47,9 +47,10 @@ def summary(shown: RoundedWeights | None) -> str:
     if shown is None or not len(shown.density):
         return HINT + "."
     count = units.exact(sum(shown.uses)) if shown.uses else units.exact(round(sum(shown.density)))
-    told = f"{count} weights of {shown.title}, between {shown.low:.3g} and {shown.high:.3g} before."
+    before = f"between {shown.low:.3g} and {shown.high:.3g} before"
     if shown.said and not shown.values:
-        return told
+        return f"{shown.said}; {before}."
+    told = f"{shown.said}; {before}." if shown.said else f"{count} weights of {shown.title}, {before}."
     if not shown.values:
         return f"{told} They are not rounded."
     told += f" They take {len(shown.values)} values, from {shown.values[0]:.3g} to {shown.values[-1]:.3g}"
