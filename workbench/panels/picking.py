@@ -78,7 +78,7 @@ class Picking:
         """What the limits say of the versions there are."""
         session = self._session
         versions = session.tree.versions
-        key = (self.limits, session.runtime, tuple(map(id, versions)))
+        key = (self.limits, session.runtime, tuple(versions))
         if key != self._outcome[0]:
             models = [(each.id, found_of(each)) for each in versions]
             self._outcome = (key, limits_of.outcome(self.limits, models, session.runtime, self.by))
