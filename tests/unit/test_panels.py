@@ -636,6 +636,11 @@ def test_limits_as_a_person_types_them(panel):
     size.value = f"{second.packed_bytes} B"
     assert panel.limits.max_size == second.packed_bytes
     assert "1 of 2 fits; highest accuracy: v2" in told_of_limits(panel)
+    assert "n = 48 validation" in told_of_limits(panel)
+    assert "The original fits too." in told_of_limits(panel)  # a file of so small a net is mostly header
+    panel.limits = {"max_size": 1}
+    assert "None of 2 fits" in told_of_limits(panel) and "original" not in told_of_limits(panel)
+    panel.limits = {"max_size": second.packed_bytes}
     assert panel.best.id == second.id
     size.value = "much"
     assert panel.error == "size at most: write it like 50 KB, got 'much'"
