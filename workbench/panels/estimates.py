@@ -179,8 +179,8 @@ class Estimates:
         now = self._original
         if version is not None:
             now = self._of_version.get(version.id, now)
-        elif self.preview is not None:
-            now = self.preview.layers
+        elif (preview := self.preview) is not None:  # read once: a preview that fails takes it away
+            now = preview.layers
         return points.layers(self._original, now)
 
     def _begin_from(self, start: Version | None) -> None:
