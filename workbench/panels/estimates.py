@@ -98,8 +98,9 @@ class Estimates:
 
     def time_with(self, chosen: Chosen, recipe: Recipe | None, names: Mapping[str, Any]) -> None:
         """Show latency with other settings from now on; `recipe` is the one previewed, None for a version."""
-        if chosen.settings != self.chosen.settings and self.preview is not None:
-            self.preview = replace(self.preview, latency=None)
+        with self._lock:
+            if chosen.settings != self.chosen.settings and self.preview is not None:
+                self.preview = replace(self.preview, latency=None)
         self.chosen = chosen
         if recipe is not None:
             self._rest(lambda: self._refining(recipe, names))
@@ -365,6 +366,7 @@ class Estimates:
 
     def _failed(self, error: Exception) -> None:
         """The old preview is not one of this recipe."""
-        self.preview = None
+        with self._lock:
+            self.preview = None
         self._told_failure(error)
         self._tell("figures")
