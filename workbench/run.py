@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
 
-NO_ACCURACY = "no accuracy, its data failed"  # how the note of such a report begins
 MEASURING = "measuring"  # what progress says when the steps are done
+NO_ACCURACY = "no accuracy, its data failed"  # how the note of such a report begins
 _LONG = 10.0  # a training epoch or the measurement, against 1 for a step that does not train
 
 

@@ -23,8 +23,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import workbench as wb
-from workbench.job import finish
-from workbench.measurement import measuring
 from workbench.panels.figures import is_timed_alike
 from workbench.panels.session import Session
 from workbench.versions import VersionTree
@@ -96,9 +94,8 @@ def compare(session: Session, recipe: str, is_first: bool) -> tuple[bool, float,
     """One line for a recipe; whether it holds, the points apart, and one ratio over the other."""
     seen, preview = watch(session, recipe)
     session.wait(120)
-    work = session.work
-    candidate = session.estimates.previewer.candidate(seen.recipe)
-    report = finish(measuring(work, candidate, runtimes=("pytorch",)))
+    tree = VersionTree(None, session.work)  # of its own: the session goes on previewing
+    report = wb.compress(session.work, recipe, tree=tree, runtimes=("pytorch",)).report
     foretold = preview.latency.speedup if preview.latency is not None else 1.0
     ratio = foretold / report.latency["pytorch"].speedup
     apart = abs(preview.accuracy.value - report.accuracy.value)

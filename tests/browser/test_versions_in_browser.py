@@ -155,10 +155,29 @@ def test_the_digits_that_flipped_are_found_with_the_step(studio):
     assert studio.python("panel.session.comparisons.stages.is_checked")
     studio.page.wait_for_selector(".wb-flip-step")
     assert "Checked" in studio.page.locator(".wb-samples").inner_text()
-    for theme, name in ((LIGHT, "light"), (DARK, "dark")):
+    studio.page.get_by_label("show", exact=True).select_option(index=0)
+
+
+def test_every_view_in_both_themes_and_on_a_narrow_page(studio):
+    studio.execute("panel.session.comparisons.choose(None, 'three bits')\npanel.wait()")
+    views = {"Versions": ".wb-versions", "Compare": ".wb-compare", "Samples": ".wb-samples"}
+
+    def looked_at(name: str) -> None:
+        for title, selector in views.items():
+            tab(studio, title)
+            studio.execute("panel.wait()")
+            studio.page.wait_for_timeout(500)
+            studio.screenshot(f"{title.lower()}-{name}", selector)
+
+    for theme, name in ((DARK, "dark"), (LIGHT, "light")):
         studio.theme(theme)
-        studio.screenshot(f"samples-{name}", ".wb-samples")
-    studio.theme(LIGHT)
+        looked_at(name)
+    studio.page.set_viewport_size({"width": 1132, "height": 2400})  # 700 px for the panel
+    studio.page.wait_for_timeout(400)
+    looked_at("narrow")
+    fits = "() => (root => root.scrollWidth <= root.clientWidth + 1)(document.querySelector('.wb-workbench'))"
+    studio.page.wait_for_function(fits)
+    studio.page.set_viewport_size({"width": 1400, "height": 2400})
 
 
 def test_a_run_goes_on_from_the_selected_version(studio):

@@ -30,6 +30,7 @@ HARSH = "PruneWeights(sparsity=0.9) | FineTune(epochs=1) | Quantize(weights=2)"
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     measure_quickly(monkeypatch)
     monkeypatch.setattr("workbench.panels.comparisons._SECONDS", 0.02)
+    monkeypatch.setattr("workbench.panels.estimates._TIMING", 0.02)
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ from workbench.recipe import Recipe
 from workbench.runtimes import find
 
 if TYPE_CHECKING:
+    from workbench.candidate import Candidate
     from workbench.charts.layers import Layer
     from workbench.measurement.compute import LayerRecord
     from workbench.measurement.report import Latency
@@ -59,10 +60,10 @@ class Estimates:
         self.worker = Worker(self._failed, work.threads)
         self.previewer = self._previewer = Previewer(work)  # the second always begins from the original
         self._start: str | None = None  # the version that the first begins from
+        self._judge = Worker(failed, work.threads)  # what arithmetic has told stands, whatever the data do
         self.chosen = Chosen()
         self.advice: tuple[Advice, ...] = ()
         self.untimed: dict[tuple[str, int, int], str] = {}  # why there is no latency with these settings
-        self._judge = Worker(failed, work.threads)  # what arithmetic has told stands, whatever the data do
         self._clock = Worker(self._clock_failed, work.threads)
         self.timings = Timings(self._clock, lambda: tell("timing"), failed)
         self._ordering: Ordering | None = None
@@ -94,7 +95,7 @@ class Estimates:
         """Find out about the original, the quickest first; its latency when the hand rests."""
         self.worker.later(self._measuring)
         self._judge.later(self._judging_the_baseline)
-        self._judge.later(self._then_timing_the_baseline)
+        self._judge.later(self._timing_the_baseline_next)
 
     def time_with(self, chosen: Chosen, recipe: Recipe | None, names: Mapping[str, Any]) -> None:
         """Show latency with other settings from now on; `recipe` is the one previewed, None for a version."""
@@ -139,6 +140,15 @@ class Estimates:
     def later(self, make: Make) -> None:
         """Do something that takes seconds in the time between."""
         self._judge.later(make)
+
+    def time_later(self, make: Make) -> None:
+        """Time something when the hand rests: one thing at a time is timed."""
+        self._clock.later(lambda: self._when_it_rests(make))
+
+    @property
+    def original(self) -> Candidate:
+        """The untouched model, whatever previews begin from."""
+        return self._previewer.start
 
     def pause(self, is_paused: bool) -> None:
         """Leave what can wait alone while a run needs the processor; previews go on, but are not timed."""
@@ -215,10 +225,10 @@ class Estimates:
             yield from self._accuracies(previews)
         except Exception:
             self._publish(previews, replace(first, is_final=True))
+            self._rest(refining)
             raise
-        finally:
-            if previews is self._current:
-                self._rest(refining)
+        if previews is self._current:
+            self._rest(refining)
 
     def _accuracies(self, previews: Iterator[Preview]) -> Iterator[None]:
         """Publish the first accuracy at once, then about ten a second, and the last."""
@@ -249,16 +259,24 @@ class Estimates:
 
     def _refining(self, recipe: Recipe, names: Mapping[str, Any], is_timed: bool = True) -> Iterator[None]:
         """How fast what is previewed is, and whether another order is better; the next move ends it."""
-        rests_at = time.monotonic() + REST
-        while time.monotonic() < rests_at and not self._is_hurried:
-            time.sleep(REST / 20)
-            yield
+        yield from self._resting_hand()
         if is_timed:
             yield from self._timing_quickly(recipe, names)
         advice = yield from self._orders().advising(recipe, names)
         if advice != self.advice:
             self.advice = advice
             self._tell("advice")
+
+    def _resting_hand(self) -> Iterator[None]:
+        """Wait until it has rested for a while."""
+        rests_at = time.monotonic() + REST
+        while time.monotonic() < rests_at and not self._is_hurried:
+            time.sleep(REST / 20)
+            yield
+
+    def _when_it_rests(self, make: Make) -> Iterator[None]:
+        yield from self._resting_hand()
+        yield from make()
 
     def _orders(self) -> Ordering:
         """What looks for better orders, from where previews begin."""
@@ -341,13 +359,13 @@ class Estimates:
             evaluation = yield from evaluating_baseline(self.work, "validation")
             self._learned(accuracy=evaluation.accuracy, metrics=evaluation.metrics)
 
-    def _then_timing_the_baseline(self) -> Iterator[None]:
-        """Its latency is the clock's work, when its accuracy is known, or will not be."""
+    def _timing_the_baseline_next(self) -> Iterator[None]:
+        """Only then: it judges the baseline too, where that has not been done."""
         self._clock.later(self._timing_the_baseline)
         yield
 
     def _timing_the_baseline(self) -> Iterator[None]:
-        """Its latency, as every version has it beside its own."""
+        """Its latency, whether or not its data can be read."""
         from workbench.measurement import measuring
 
         if self.work.example is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from workbench.recipe import Recipe
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
+
+DOUBLE_CLICK = 0.7  # seconds; a second press that comes sooner is part of the first
 
 
 class Runs:
@@ -31,6 +34,7 @@ class Runs:
         self._tree = tree
         self._told = told
         self._starting = threading.Lock()
+        self._stopped_at = 0.0
         self._stages: list[list[Mapping[str, Any]]] = []
 
     @property
@@ -45,8 +49,10 @@ class Runs:
 
     @property
     def can_stop_again(self) -> bool:
-        """Whether it was stopped and now measures what it has kept."""
-        return self.is_stopping and self.job is not None and self.job.progress.message.startswith(MEASURING)
+        """Whether it was stopped, by no double click, and now measures what it has kept."""
+        is_late = time.monotonic() - self._stopped_at > DOUBLE_CLICK
+        message = self.job.progress.message if self.job is not None else ""
+        return self.is_stopping and is_late and message.startswith(MEASURING)
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -91,6 +97,7 @@ class Runs:
         if self.can_stop_again:
             self.job.stop_again()
         else:
+            self._stopped_at = self._stopped_at if self.is_stopping else time.monotonic()
             self.job.stop()
 
     def wait(self, timeout: float) -> None:

@@ -79,7 +79,8 @@ class TradeoffBox:
         shown = self._shown()
         marks, versions = self._marks(shown)
         others = self._others()
-        moving = tradeoff_rows.moving(others, marks, shown, len(versions) - len(marks))
+        missing = tradeoff_rows.not_drawn(versions, shown) if len(marks) < len(versions) else ""
+        moving = tradeoff_rows.moving(others, marks, shown, missing)
         text = tradeoff.told(others, versions, marks, shown)
         named = {CHART: moving, _RESTING: marks}
         if (shown.x.name, shown.y.name) == self._drawn_of:
