@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from workbench.course.figures import figure
     from workbench.course.leaderboard import BOARD, hand_in, standings, verify
     from workbench.course.registry import exercises
-    from workbench.course.trials import candidate, evaluation, points_lost
+    from workbench.course.trials import candidate, evaluation, packed_bytes, points_lost
 
 _WHERE = {
     "BOARD": "leaderboard",
@@ -24,6 +24,7 @@ _WHERE = {
     "figure": "figures",
     "hand_in": "leaderboard",
     "judge": "checking",
+    "packed_bytes": "trials",
     "points_lost": "trials",
     "standings": "leaderboard",
     "verify": "leaderboard",
@@ -38,6 +39,7 @@ __all__ = [
     "figure",
     "hand_in",
     "judge",
+    "packed_bytes",
     "points_lost",
     "standings",
     "verify",

@@ -25,7 +25,7 @@ def figure(
         words: what the picture shows, for a screen reader: say what one should see, not what kind it is.
         rows: what is drawn, a dictionary each.
         columns: which keys of the rows are shown and how they are called; all of them where none are named.
-            Rows that have none of them (lines, hints) are left out.
+            Rows that do not have all of them (lines, hints) are left out.
         width: of the picture on the page, in pixels.
     """
     from workbench.live.still import png
@@ -53,10 +53,9 @@ class Figures:
     ) -> Figures:
         """The table of some rows; of many rows every second, third, ... one and the last."""
         rows = list(rows)
-        if columns is None:
-            columns = list(dict.fromkeys(key for row in rows for key in row))
-        names = columns if isinstance(columns, Mapping) else {key: key for key in columns}
-        kept = [row for row in rows if any(row.get(key) is not None for key in names)]
+        shown = list(dict.fromkeys(key for row in rows for key in row)) if columns is None else columns
+        names = shown if isinstance(columns, Mapping) else {key: key for key in shown}
+        kept = [row for row in rows if columns is None or all(key in row for key in names)]
         stride = -(-len(kept) // _MOST) or 1
         thinned = [row for place, row in enumerate(kept) if place % stride == 0 or place == len(kept) - 1]
         return cls(

@@ -42,6 +42,7 @@ class LayersBox:
     def __init__(self, session: Session, board: ChartBoard) -> None:
         self._session, self._board = session, board
         self.shown: list[Layer] = []
+        self._drawn: tuple[Any, ...] | None = None
         self._clock = LayerClock(session, lambda: session.tell("layers"))
         self.scan = ScanRow(session, lambda: session.tell("layers"))
         self.table = LayerTable()
@@ -64,6 +65,20 @@ class LayersBox:
 
     def refresh(self) -> None:
         """Show the layers as they are."""
+        self.scan.refresh()
+        if self._drawn != (now := self._inputs()):
+            self._draw()
+            self._drawn = now
+        self.layer.refresh(self.shown)
+
+    def _inputs(self) -> tuple[Any, ...]:
+        """What the table and the bars are drawn from; an estimate that runs on changes none of it."""
+        session = self._session
+        found = session.estimates.layers(session.version)
+        times = self._clock.times(found)
+        return found, times, session.scans.scan, session.draft, session.layer, self.measure
+
+    def _draw(self) -> None:
         session = self._session
         found = self._clock.filled(session.estimates.layers(session.version))
         found = [
@@ -81,8 +96,6 @@ class LayersBox:
         text = chart.summary(found, self.measure)
         self._board.show({"layers": chart.rows(found, self.measure)}, {"layers": text})
         self._said.value = self._words(found)
-        self.scan.refresh()
-        self.layer.refresh(found)
 
     def close(self) -> None:
         """The panel is closed."""

@@ -158,7 +158,7 @@ class VersionTree:
             raise VersionError(f"a version's name has 1 to {_LONGEST_NAME} characters, got {name[:20]!r}")
         with self._lock:
             version = self.get(which)
-            if name != version.name and name in self._history.names:
+            if name != version.name and (name in self._history.names or self._is_taken_elsewhere(name)):
                 raise VersionError(f"there is already a version {name!r}; choose another name")
             return self._change(version, name=name)
 
@@ -252,6 +252,15 @@ class VersionTree:
             self._write(lambda file: file.change(columns.pop("id"), **columns))
         self._tell()
         return version
+
+    def _is_taken_elsewhere(self, name: str) -> bool:
+        """Whether another notebook has a version of this name in the file."""
+        if self._file is None:
+            return False
+        try:
+            return self._file.has_name(name)
+        except FileProblem:  # writing will say it
+            return False
 
     def _adopted(self, version: Version, packed: bytes) -> Version:
         """A version from a file or of another workload object, as one of this workload.
