@@ -68,7 +68,7 @@ class StripBox:
         for name, each in self._lists.items():
             each.observe(lambda change, name=name: self._chosen(name, change), "value")
         self._now = ipywidgets.Button(description="Measure now", icon="clock-o")
-        self._now.add_class("wb-now")
+        self._now.add_class("wb-measure")
         self._now.on_click(lambda _: self._pressed())
         self._timing = ipywidgets.HTML()
         self._timing.add_class("wb-timing")
@@ -103,7 +103,8 @@ class StripBox:
         if timings.is_running:
             tooltip = "End it at its next round"
             set_changed(self._now, description="Stop", icon="stop", tooltip=tooltip, disabled=False)
-            done, message = timings.progress.fraction or 0.0, escape(timings.progress.message)
+            done, said = timings.progress.fraction or 0.0, timings.progress.message
+            message = escape(said.partition(": ")[2] or said)  # which runtime stands in the list beside it
             set_changed(self._timing, value=f'<span role="status">{units.share(done, 0)} · {message}</span>')
         else:
             can = strip.can_be_timed and not session.is_running and session.work.example is not None
