@@ -23,8 +23,18 @@ def modules() -> list[Path]:
 
 
 def notebooks() -> list[Path]:
-    """The notebooks people read."""
+    """The notebooks people read: lessons and solutions."""
     return [path for path in files() if path.suffix == ".ipynb" and path.is_relative_to(ROOT / "notebooks")]
+
+
+def lessons() -> list[Path]:
+    """The lessons alone, in order."""
+    return [path for path in notebooks() if path.parent == ROOT / "notebooks"]
+
+
+def solutions() -> list[Path]:
+    """The notebooks with a solution for each exercise of a lesson, in order."""
+    return [path for path in notebooks() if path.parent == ROOT / "notebooks" / "solutions"]
 
 
 def name_of(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Execute a notebook and store it the way the tests want it: `python tests/notebooks/store.py FILE...`.
 
-It runs as it will be tested (offline, on one thread, in a copy of its folder, with this environment's
+A lesson first takes over its exercises from `notebooks/solutions/`, see `exercises.py`. Then
+it runs as it will be tested (offline, on one thread, in a copy of its folder, with this environment's
 kernel), is stored without the state of its widgets, and is then put to the strict test itself, so that
 an output that differs from run to run is noticed by its author.
 """
@@ -12,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import exercises
 import nbformat
 import strict
 from nbclient import NotebookClient
@@ -26,6 +28,8 @@ KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": 
 def execute(path: Path, scratch: Path) -> nbformat.NotebookNode:
     """The notebook with fresh outputs, nothing of which depends on the machine or the moment."""
     notebook = nbformat.read(path, as_version=4)
+    if exercises.is_lesson(path) and (source := exercises.source_of(path)).exists():
+        notebook = exercises.woven(notebook, nbformat.read(source, as_version=4))
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.execution_count, cell.outputs = None, []

@@ -57,6 +57,6 @@ def copy(notebooks: Path, scratch: Path) -> Path:
     shutil.copytree(folder, copied, ignore=LEFT_OUT)
     if notebooks.is_file():
         for other in copied.rglob("*.ipynb"):
-            if other.name != notebooks.name:
+            if other.relative_to(copied) != notebooks.relative_to(folder):
                 other.unlink()
     return copied

@@ -13,7 +13,7 @@ LOOKS_AWAY = re.compile(r"nbval[-_](ignore[-_]output|skip)|pytest_validate_ignor
 SEVERAL_KB = 200_000  # one output larger than this makes the page slow to open and the repository heavy
 
 
-@pytest.fixture(params=repository.notebooks(), ids=lambda path: path.name)
+@pytest.fixture(params=repository.notebooks(), ids=lambda path: "/".join(path.parts[-2:]))
 def notebook(request) -> dict:
     return json.loads(request.param.read_text(encoding="utf-8"))
 

@@ -117,7 +117,8 @@ def test_wheel_brings_the_front_end_and_the_lessons(wheel):
     assert {f"{shipping.PLACE}/{path.relative_to(built)}" for path in files_of(built)} < set(data)
     with zipfile.ZipFile(wheel) as archive:
         index = json.loads(archive.read(data[f"{shipping.PLACE}/lessons/index.json"]))
-    assert [each["file"] for each in index] == [path.name for path in repository.notebooks()]
+    # the solutions stay in the repository
+    assert [each["file"] for each in index] == [path.name for path in repository.lessons()]
     assert all(each["title"] and f"{shipping.PLACE}/lessons/{each['file']}" in data for each in index)
 
 

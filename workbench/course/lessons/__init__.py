@@ -1,0 +1,1 @@
+"""The exercises, a module for each lesson: the listing of this folder is the list of families."""

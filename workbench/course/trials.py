@@ -1,0 +1,62 @@
+"""What checks try out: a recipe applied to a workload without measuring everything, and its accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workbench.candidate import Candidate
+    from workbench.measurement.accuracy import Evaluation
+    from workbench.recipe import Recipe
+    from workbench.technique import Technique
+    from workbench.workload import Workload
+
+
+@lru_cache(maxsize=4)
+def example(name: str) -> Workload:
+    """An example as the package ships it, so that a check gives the same verdict wherever it runs.
+
+    Treat it as immutable: the checks of a session share it.
+    """
+    from workbench import examples
+
+    return examples.load(name, data="subset")
+
+
+def candidate(work: Workload, recipe: Recipe | Technique | str, seed: int = 0) -> Candidate:
+    """What a recipe makes of a workload's model; the global random numbers stay as they were."""
+    from workbench.job import Job
+    from workbench.recipe import Recipe
+
+    steps = Recipe.of(recipe)
+    return Job(lambda: _applying(work, steps, seed), seed=seed).run()
+
+
+def evaluation(
+    work: Workload, recipe: Recipe | Technique | str | None = None, split: str = "validation"
+) -> Evaluation:
+    """How good the model is on a split after a recipe, or as it is without one."""
+    from workbench.job import finish
+    from workbench.measurement.accuracy import evaluating
+
+    made = None if recipe is None else candidate(work, recipe)
+    return finish(evaluating(work, made, split))
+
+
+def points_lost(work: Workload, recipe: Recipe | Technique | str) -> float:
+    """How many points of validation accuracy a recipe costs: 1.0 is a hundredth of the samples."""
+    before, after = evaluation(work).accuracy, evaluation(work, recipe).accuracy
+    assert before is not None and after is not None, "an example is a classification"
+    return 100 * (before.value - after.value)
+
+
+def _applying(work: Workload, recipe: Recipe, seed: int) -> Generator[Any, None, Candidate]:
+    from workbench.technique import Context, prepared
+
+    made = work.candidate()
+    for index, step in enumerate(recipe):
+        context = Context(work, seed=seed + index)
+        made = yield from step.apply(made, context, prepared(step, made, context))
+    return made
