@@ -16,10 +16,12 @@ class Case:
     Attributes:
         right: an answer that holds; a function makes one that takes some work.
         wrong: answers that do not, each with words that the check has to say.
+        is_slow: the check trains.
     """
 
     right: Any
     wrong: Sequence[tuple[Any, str]]
+    is_slow: bool = False
 
 
 def made(answer: Any) -> Any:

@@ -40,6 +40,11 @@ def case(name: str) -> cases.Case:
     return cases.case(name, family_of(name))
 
 
+def checked() -> list[Any]:
+    """The names of the exercises; those whose check trains are marked."""
+    return [pytest.param(name, marks=pytest.mark.slow if case(name).is_slow else ()) for name in EXERCISES]
+
+
 def test_there_are_exercises_in_every_family():
     assert {family_of(name) for name in EXERCISES} == set(families())
 
@@ -51,14 +56,14 @@ def test_numbers_of_a_family_have_no_gap():
         assert numbers == list(range(1, len(numbers) + 1)), family
 
 
-@pytest.mark.parametrize("name", EXERCISES)
+@pytest.mark.parametrize("name", checked())
 def test_a_right_answer_is_right(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     verdict = judge(name, cases.made(case(name).right))
     assert verdict.is_right, str(verdict)
 
 
-@pytest.mark.parametrize("name", EXERCISES)
+@pytest.mark.parametrize("name", checked())
 def test_wrong_answers_are_told_what_is_off(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert case(name).wrong
@@ -74,7 +79,7 @@ def test_no_answer_at_all_is_no_error(name):
     assert EXERCISES[name].question in judge(name).words
 
 
-@pytest.mark.parametrize("name", EXERCISES)
+@pytest.mark.parametrize("name", checked())
 def test_whatever_is_given_nothing_is_raised_and_nothing_passes(name):
     for answer in NO_ANSWERS:
         verdict = judge(name, answer)
@@ -82,7 +87,7 @@ def test_whatever_is_given_nothing_is_raised_and_nothing_passes(name):
         assert "\n" not in str(verdict)
 
 
-@pytest.mark.parametrize("name", EXERCISES)
+@pytest.mark.parametrize("name", checked())
 def test_numbers_of_other_libraries_are_numbers(name):
     right = case(name).right
     if isinstance(right, (int, float)):

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workbench.course.checking import check, judge
+    from workbench.course.figures import figure
     from workbench.course.leaderboard import BOARD, hand_in, standings, verify
     from workbench.course.registry import exercises
-    from workbench.course.trials import candidate, evaluation, points_lost
+    from workbench.course.trials import candidate, evaluation, packed_bytes, points_lost
 
 _WHERE = {
     "BOARD": "leaderboard",
@@ -20,8 +21,10 @@ _WHERE = {
     "check": "checking",
     "evaluation": "trials",
     "exercises": "registry",
+    "figure": "figures",
     "hand_in": "leaderboard",
     "judge": "checking",
+    "packed_bytes": "trials",
     "points_lost": "trials",
     "standings": "leaderboard",
     "verify": "leaderboard",
@@ -33,8 +36,10 @@ __all__ = [
     "check",
     "evaluation",
     "exercises",
+    "figure",
     "hand_in",
     "judge",
+    "packed_bytes",
     "points_lost",
     "standings",
     "verify",

@@ -45,11 +45,34 @@ def evaluation(
     return finish(evaluating(work, made, split))
 
 
+@lru_cache(maxsize=64)
+def right(name: str, recipe: str) -> float:
+    """How many of 100 validation samples an example gets right after a recipe; kept, since some train."""
+    accuracy = evaluation(example(name), recipe or None).accuracy
+    assert accuracy is not None, "an example is a classification"
+    return round(100 * accuracy.value, 6)
+
+
+def packed_bytes(work: Workload, recipe: Recipe | Technique | str) -> int:
+    """The length of the file of what a recipe makes."""
+    from workbench.storage import pack
+
+    return len(pack(candidate(work, recipe), original=work.baseline))
+
+
+def zeros(made: Candidate) -> float:
+    """The share of zeros among the weights of the layers."""
+    from workbench.layers import weights
+
+    found = [each.parameter for each in weights(made.model)]
+    return sum(int((each == 0).sum()) for each in found) / sum(each.numel() for each in found)
+
+
 def points_lost(work: Workload, recipe: Recipe | Technique | str) -> float:
     """How many points of validation accuracy a recipe costs: 1.0 is a hundredth of the samples."""
     before, after = evaluation(work).accuracy, evaluation(work, recipe).accuracy
     assert before is not None and after is not None, "an example is a classification"
-    return 100 * (before.value - after.value)
+    return round(100 * (before.value - after.value), 6)  # a loss of exactly a point is no more than a point
 
 
 def _applying(work: Workload, recipe: Recipe, seed: int) -> Generator[Any, None, Candidate]:

@@ -36,3 +36,13 @@ def page(charts: Mapping[str, tuple[Any, rows.Rows, str]], *, width: int = WIDTH
         picture = still(chart, shown, width=width)
         figures.append(f"<figure><figcaption>{heading}</figcaption>{picture}<p>{told}</p></figure>")
     return "\n".join(figures)
+
+
+def png(picture: Any, *, scale: float = 1) -> bytes:
+    """A picture as PNG, which every front end shows: of an SVG text, or of a Vega-Lite chart with data."""
+    import vl_convert
+
+    if isinstance(picture, str):
+        return vl_convert.svg_to_png(picture, scale=scale)
+    spec = picture if isinstance(picture, Mapping) else picture.to_dict()
+    return vl_convert.vegalite_to_png(spec, scale=scale)

@@ -1,0 +1,102 @@
+"""`figure(...)`: a picture in a lesson, with words for those who do not see it and its figures as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+_MOST = 40  # rows of the table beside a picture
+_TITLE = "The figures of the picture above as a table"
+
+
+def figure(
+    picture: Any,
+    words: str,
+    rows: Iterable[Mapping[str, Any]],
+    columns: Mapping[str, str] | Sequence[str] | None = None,
+    width: int = 640,
+) -> None:
+    """Show a picture and, folded below it, the same as a table.
+
+    Args:
+        picture: an Altair chart with its data, its dictionary, or the text of an SVG (as `still` gives it).
+        words: what the picture shows, for a screen reader: say what one should see, not what kind it is.
+        rows: what is drawn, a dictionary each.
+        columns: which keys of the rows are shown and how they are called; all of them where none are named.
+            Rows that do not have all of them (lines, hints) are left out.
+        width: of the picture on the page, in pixels.
+    """
+    from workbench.live.still import png
+    from workbench.magics import here
+    from workbench.magics.display import show
+
+    table = Figures.of(rows, columns)
+    if here.shell() is None:
+        print(f"{words}\n{table}")
+        return
+    show(_Picture(png(picture), words, width))
+    show(table)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """A table that folds: rows of texts under a header."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def of(
+        cls, rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str] | Sequence[str] | None = None
+    ) -> Figures:
+        """The table of some rows; of many rows every second, third, ... one and the last."""
+        rows = list(rows)
+        shown = list(dict.fromkeys(key for row in rows for key in row)) if columns is None else columns
+        names = shown if isinstance(columns, Mapping) else {key: key for key in shown}
+        kept = [row for row in rows if columns is None or all(key in row for key in names)]
+        stride = -(-len(kept) // _MOST) or 1
+        thinned = [row for place, row in enumerate(kept) if place % stride == 0 or place == len(kept) - 1]
+        return cls(
+            tuple(names.values()), tuple(tuple(_text(row.get(key)) for key in names) for row in thinned)
+        )
+
+    def __str__(self) -> str:
+        widths = [max(map(len, column)) for column in zip(self.header, *self.rows, strict=True)]
+        lines = (
+            "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+            for row in (self.header, *self.rows)
+        )
+        return "\n".join([f"{_TITLE}:", *lines])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.header)
+        body = "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in self.rows)
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return f'<details class="workbench-figures"><summary>{_TITLE}</summary>{table}</details>'
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """A PNG with its words."""
+
+    data: bytes
+    words: str
+    width: int
+
+    def __repr__(self) -> str:
+        return "a picture; what it shows in words is its alternative text, its figures stand below it"
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
+        return self.data, {"alt": self.words, "width": self.width}
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return str(value)
