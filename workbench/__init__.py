@@ -25,9 +25,12 @@ _WHERE = {
     "Workload": "workbench.workload",
     "apply": "workbench.run",
     "calibrations": "workbench.exploration.quantization_spread",
+    "compare": "workbench.comparison",
     "compress": "workbench.run",
     "evaluate": "workbench.measurement.accuracy",
     "export": "workbench.storage",
+    "flip_stages": "workbench.comparison",
+    "flips": "workbench.comparison",
     "load": "workbench.storage",
     "measure": "workbench.measurement",
     "mixed_precision": "workbench.exploration.mixed_precision",
@@ -39,7 +42,7 @@ _WHERE = {
     "techniques": "workbench.technique",
     "tree_for": "workbench.versions",
 }
-_FOLDERS = ("charts", "examples", "live", "measurement", "panels", "runtimes", "storage")
+_FOLDERS = ("charts", "comparison", "examples", "live", "measurement", "panels", "runtimes", "storage")
 
 __all__ = ["__version__", *_WHERE, *_FOLDERS]  # and every technique, see __getattr__
 

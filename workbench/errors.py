@@ -46,6 +46,22 @@ class VersionError(WorkbenchError):
     """A version that does not exist, or an operation the version tree refuses."""
 
 
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
+
+
+def told(error: BaseException) -> str:
+    """What went wrong in one line, for a person: an error of ours as it is, another with its class."""
+    line = str(error).strip().split("\n")[0]
+    if isinstance(error, WorkbenchError):
+        return line
+    if isinstance(error, MemoryError) or any(each in str(error).lower() for each in _OUT_OF_MEMORY):
+        return "the memory ran out; a smaller batch or fewer open notebooks leave more of it"
+    if isinstance(error, OSError) and error.strerror:
+        named = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror}{named}"
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """`"; did you mean 'Quantize'?"` for a name close to a known one, else an empty text."""
     known = list(known)

@@ -13,6 +13,7 @@ import numbers
 import typing
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from workbench.errors import OptionError, listed, nearest, shown
 
@@ -52,6 +53,8 @@ class Option:
     "layers" are the only names they may have, those of a "reference" the texts that are offered.
     `low` and `high` are inclusive bounds, `above` an exclusive lower one. `advanced` options are folded
     away in panels. An `optional` option may also be None. `is_whole` layers have whole numbers as values.
+    `role` is what an option with layer names does to a layer it names: `own` gives it a value of its own,
+    `leave` leaves it alone, `only` leaves all others alone; empty where it is none of these.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Option:
     advanced: bool = False
     optional: bool = False
     is_whole: bool = False
+    role: str = ""
 
     def check(self, value: Any) -> Any:
         """`value` in the option's own type.
@@ -109,10 +113,12 @@ def option(
     step: float | None = None,
     log: bool = False,
     advanced: bool = False,
+    role: str | None = None,
 ) -> Any:
     """A dataclass field that carries its own description; see `Option` for the words.
 
-    `kind` is taken from the field's type where it is not given.
+    `kind` is taken from the field's type where it is not given, and `role` from its kind and name: values by
+    layer are layers' own, and `keep` leaves layers alone.
     """
     description = {
         "help": help,
@@ -125,6 +131,7 @@ def option(
         "step": step,
         "log": log,
         "advanced": advanced,
+        "role": role,
     }
     metadata = {_DESCRIPTION: description}
     if isinstance(default, Mapping):
@@ -133,13 +140,20 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+_described_classes: WeakKeyDictionary[type, tuple[Option, ...]] = WeakKeyDictionary()
+
+
 def describe(config: Any) -> tuple[Option, ...]:
     """The options of a config class or instance, in the order they were declared."""
     cls = config if isinstance(config, type) else type(config)
-    hints = typing.get_type_hints(cls)
-    return tuple(
-        _described(field, hints[field.name]) for field in dataclasses.fields(cls) if is_described(field)
-    )
+    # a recipe's text asks for them, and a panel writes the recipes of all its versions at every move
+    if (known := _described_classes.get(cls)) is None:
+        hints = typing.get_type_hints(cls)
+        known = tuple(
+            _described(field, hints[field.name]) for field in dataclasses.fields(cls) if is_described(field)
+        )
+        _described_classes[cls] = known
+    return known
 
 
 def is_described(field: dataclasses.Field[Any]) -> bool:
@@ -174,9 +188,23 @@ def _described(field: dataclasses.Field[Any], hint: Any) -> Option:
     kind = description.pop("kind") or _kind_of(hint, description["choices"])
     default = field.default_factory() if field.default is dataclasses.MISSING else field.default  # type: ignore[misc]
     is_whole = kind == "layers" and int in typing.get_args(hint)
+    if (role := description.pop("role")) is None:
+        role = _role_of(field.name, kind, description["choices"])
     return Option(
-        name=field.name, kind=kind, default=default, optional=optional, is_whole=is_whole, **description
+        name=field.name,
+        kind=kind,
+        default=default,
+        optional=optional,
+        is_whole=is_whole,
+        role=role,
+        **description,
     )
+
+
+def _role_of(name: str, kind: str, choices: tuple[Any, ...] | None) -> str:
+    if kind == "layers":
+        return "own" if choices is None else ""  # with choices, its names are not those of layers
+    return "leave" if kind == "names" and name == "keep" else ""
 
 
 def _kind_of(hint: Any, choices: tuple[Any, ...] | None) -> str:

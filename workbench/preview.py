@@ -166,6 +166,13 @@ class Previewer:
             self._keep(keys[index + 1], candidate)
         return candidate
 
+    def shown(self, recipe: Recipe, seed: int = 0, names: Mapping[str, Any] | None = None) -> Candidate:
+        """What a preview of a recipe is about: the net that its first training begins with, where that is a
+        new one, else what its steps before that make."""
+        candidate = self.candidate(recipe.untrained(), seed, names)
+        student = self._student(recipe, candidate, seed, names or {})
+        return candidate if student is None else student
+
     @staticmethod
     def _key(steps: tuple[Technique, ...], seed: int, names: Mapping[str, Any]) -> tuple[Any, ...]:
         return (seed, *(settings(step, names) for step in steps))

@@ -8,7 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import RecipeError, StorageError, VersionError, WorkloadError, shown
+from workbench.errors import (
+    RecipeError,
+    StorageError,
+    VersionError,
+    WorkbenchError,
+    WorkloadError,
+    shown,
+    told,
+)
 from workbench.job import Job, Progress, Steps, Stopped, forward
 from workbench.options import Reference, describe
 from workbench.promises import Promise
@@ -20,9 +28,11 @@ from workbench.technique import Context, Technique, prepared
 
 if TYPE_CHECKING:
     from workbench.candidate import Candidate
+    from workbench.measurement.report import Report
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
 
+NO_ACCURACY = "no accuracy, its data failed"  # how the note of such a report begins
 _LONG = 10.0  # a training epoch or the measurement, against 1 for a step that does not train
 
 
@@ -239,7 +249,6 @@ def _version(
     runtimes: Sequence[str] | None,
 ) -> Steps[Version]:
     """Pack, measure and keep what the steps made."""
-    from workbench.measurement import measuring
     from workbench.storage import pack
     from workbench.versions import Version, tree_for
 
@@ -249,7 +258,7 @@ def _version(
         yield Progress(0, 1, "packing")
     packed = pack(trail.candidate, recipe=recipe, original=work.baseline, seed=seed)
     where = {} if runtimes is None else {"runtimes": runtimes}
-    report = yield from measuring(work, trail.candidate, stored=len(packed), **where)
+    report = yield from _measured(work, trail.candidate, stored=len(packed), **where)
     version = Version.new(
         work,
         recipe=recipe,
@@ -263,6 +272,19 @@ def _version(
         is_stopped=trail.is_stopped,
     )
     return (tree if tree is not None else tree_for(work)).add(version)
+
+
+def _measured(work: Workload, candidate: Candidate, **options: Any) -> Steps[Report]:
+    """The report; where the data cannot be read, what the run has made is not lost for it."""
+    from workbench.measurement import measuring
+
+    try:
+        return (yield from measuring(work, candidate, **options))
+    except (Stopped, WorkbenchError):
+        raise
+    except Exception as error:
+        report = yield from measuring(work, candidate, **options, is_judged=False)
+        return replace(report, notes=(f"{NO_ACCURACY}: {told(error)}", *report.notes))
 
 
 def _scaled(steps: Steps[Any], words: str, start: float, share: float) -> Steps[Any]:

@@ -137,6 +137,12 @@ class Technique:
         """Why a step that trains must follow, in words that go on from the step; empty where none must."""
         return ""
 
+    def own_bounds(self, option: str, shape: tuple[int, ...]) -> tuple[float | None, float | None]:
+        """Between which values an option that gives single layers a value of their own makes sense for a
+        weight of this shape; None for an end that the declaration knows.
+        """
+        return None, None
+
     @classmethod
     def summary(cls) -> str:
         """The first line of the docstring."""

@@ -73,7 +73,7 @@ def test_run_makes_a_solid_mark_and_selects_it(studio):
     studio.execute("panel.wait(120)")
     id_ = studio.python("panel.selected.id")
     studio.page.wait_for_function(
-        f"(id) => {VIEW}.data('rows').some((row) => row.id === id && row.kind === 'version' && row.selected)",
+        f"(id) => {VIEW}.data('rows').some((row) => row.id === id && row.kind === 'ring' && row.ring === 'head')",
         arg=id_,
     )
     assert "≈" not in studio.page.locator(".wb-figures").inner_text()
@@ -125,11 +125,11 @@ def test_clicking_a_version_in_the_chart_selects_it(studio):
         """(id) => {
           const figure = document.querySelector('[data-chart=tradeoff]'), { view } = figure;
           figure.scrollIntoView({ block: 'center' });
-          const { x, accuracy } = view.data('rows').find((row) => row.id === id);
+          const { x, y } = view.data('versions').find((row) => row.id === id);
           const box = figure.querySelector('canvas').getBoundingClientRect();
           const [left, top] = view.origin(), padding = view.padding();
           return [box.x + padding.left + left + view.scale('x')(x),
-                  box.y + padding.top + top + view.scale('y')(accuracy)];
+                  box.y + padding.top + top + view.scale('y')(y)];
         }""",
         id_,
     )

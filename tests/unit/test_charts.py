@@ -4,24 +4,59 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from workbench.charts import labels, layers, theme, tradeoff, training, validation
-from workbench.charts.frame import around
+from workbench.charts.frame import Frame, Span, span
+from workbench.charts.layer_measures import MEASURES
 from workbench.charts.layers import Layer
-from workbench.charts.tradeoff import Point
+from workbench.charts.tradeoff import VERSIONS, Point, Shown
 from workbench.live.still import still
+from workbench.measurement.accuracy import Accuracy
+from workbench.measurement.found import Found, Timed
+from workbench.measurement.quantities import (
+    BYTES,
+    MACS,
+    MILLISECONDS,
+    NUMBER,
+    SHARE,
+    latency,
+)
 
-BASELINE = Point("b", "baseline", "baseline", (), 0.99, 0.985, 0.995, 540, 164_000, 0.4)
-PRUNED = Point("1", "v1", "version", ("pruning", "training"), 0.98, 0.97, 0.99, 540, 30_000, 0.4)
-BOTH = Point("2", "v2", "version", ("pruning", "quantization"), 0.97, 0.96, 0.98, 540, 12_000, 0.3)
-PREVIEW = Point("p", "≈ preview", "preview", ("pruning",), 0.95, 0.92, 0.97, 200, 20_000)
-UNKNOWN = Point("p", "≈ preview", "preview", ("pruning",), size=20_000)
+PYTORCH = latency("pytorch")
+
+
+def found(
+    value: float | None, low=None, high=None, n=540, *, stored: float, ms: float | None = None
+) -> Found:
+    accuracy = None if value is None else Accuracy(value, low, high, n, "validation")
+    timed = {} if ms is None else {"pytorch": Timed(ms, 0.9 * ms, 1.1 * ms, 90_000)}
+    return Found(accuracy, stored=stored, macs=stored / 2, latency=timed, is_estimate=n == 200)
+
+
+BASELINE = Point("b", "baseline", "baseline", (), found(0.99, 0.985, 0.995, stored=164_000, ms=0.4))
+PRUNED = Point("1", "v1", "version", ("pruning", "training"), found(0.98, 0.97, 0.99, stored=30_000, ms=0.4))
+BOTH = Point(
+    "2", "v2", "version", ("pruning", "quantization"), found(0.97, 0.96, 0.98, stored=12_000, ms=0.3)
+)
+BEATEN = Point("3", "v3", "version", ("pruning",), found(0.96, 0.95, 0.97, stored=40_000))
+PREVIEW = Point("p", "≈ preview", "preview", ("pruning",), found(0.95, 0.92, 0.97, 200, stored=20_000))
+UNKNOWN = Point("p", "≈ preview", "preview", ("pruning",), found(None, stored=20_000))
+ALL = [BASELINE, PRUNED, BOTH, BEATEN, PREVIEW]
+LIMITED = Shown(
+    head="1",
+    picked={"1", "2"},
+    best="2",
+    limits={"stored": 20_000, "accuracy": 0.965},
+    fits={"1": False, "2": True, "3": False},
+)
 
 LAYERS = [
-    Layer("zeta", "Conv2d", 640, 500, 160, 120, 32, (16, 1, 3, 3)),
-    Layer("alpha", "Linear", 131_584, 1_700, 32_896, 3_289, 4),
+    Layer("zeta", "Conv2d", 640, 500, 160, 120, 32, (16, 1, 3, 3), original_bits=32),
+    Layer("alpha", "Linear", 131_584, 1_700, 32_896, 3_289, 4, setting="left alone", is_selected=True),
+    Layer("gone", "Linear", 400, 0, 0, 0, parts=0),
     Layer("pool", "MaxPool2d", 0, 0, 0, 0),
 ]
 RECORDS = [{"epoch": (i + 1) / 10, "loss": 1 / (i + 1)} for i in range(20)]
@@ -32,9 +67,12 @@ CASES = {
     "trade-off": (tradeoff.chart, tradeoff.rows([BASELINE, PRUNED, BOTH, PREVIEW])),
     "trade-off, accuracy not known": (tradeoff.chart, tradeoff.rows([BASELINE, UNKNOWN])),
     "trade-off, empty": (tradeoff.chart, tradeoff.rows([])),
-    "latency": (lambda: tradeoff.chart("latency"), tradeoff.rows([BASELINE, PRUNED], "latency")),
+    "trade-off, limits and selection": (tradeoff.chart, tradeoff.rows(ALL, LIMITED)),
+    "latency": (lambda: tradeoff.chart(PYTORCH), tradeoff.rows(ALL, Shown(PYTORCH))),
+    "MACs against latency": (lambda: tradeoff.chart(PYTORCH, MACS), tradeoff.rows(ALL, Shown(PYTORCH, MACS))),
     "layers": (layers.chart, layers.rows(LAYERS)),
     "layers, empty": (layers.chart, layers.rows([])),
+    **{f"layers, {key}": (layers.chart, layers.rows(LAYERS, key)) for key in MEASURES},
     "training": (training.chart, training.rows(RECORDS)),
     "training, empty": (training.chart, training.rows([])),
     "validation": (validation.chart, validation.rows(RECORDS, baseline=0.99)),
@@ -58,7 +96,7 @@ def test_chart_compiles_and_draws_its_rows(case):
 def test_chart_is_made_once_and_holds_no_rows(case):
     spec = CASES[case][0]().to_dict()
     sources = re.findall(r'"data": (\{[^{}]*\})', json.dumps(spec))
-    assert sources and set(sources) == {'{"name": "rows"}'}
+    assert sources and set(sources) <= {'{"name": "rows"}', f'{{"name": "{VERSIONS}"}}'}
     assert "datasets" not in spec
     assert spec["description"] and spec["width"] == "container"
 
@@ -87,9 +125,7 @@ def test_empty_chart_says_what_to_do(case):
 def test_previews_are_hollow_and_versions_solid():
     layers_ = tradeoff.chart().to_dict()["layer"]
     marks = {json.dumps(layer.get("transform")): layer["mark"] for layer in layers_ if "mark" in layer}
-    shapes = {
-        key: mark for key, mark in marks.items() if mark["type"] == "point" and "selected" not in str(key)
-    }
+    shapes = {key: mark for key, mark in marks.items() if mark["type"] == "point"}
     [preview] = [mark for key, mark in shapes.items() if "'preview'" in key]
     [measured] = [mark for key, mark in shapes.items() if "'version'" in key]
     assert preview["fill"] == {"expr": "paper"}
@@ -98,24 +134,31 @@ def test_previews_are_hollow_and_versions_solid():
 
 def test_preview_is_written_with_almost():
     [row] = of_kind(tradeoff.rows([BASELINE, PREVIEW]), "preview")
-    assert row["accuracy_text"] == "≈ 95.0 % (92.0–97.0), n = 200"
-    assert row["size_text"] == "≈ 20.0 KB"
+    assert row["y_text"] == "≈ 95.0 % (92.0–97.0), n = 200"
+    assert row["x_text"] == "≈ 20.0 KB"
 
 
 def test_measured_version_is_written_without_almost():
     [row] = of_kind(tradeoff.rows([BASELINE, PRUNED]), "version")
-    assert row["accuracy_text"] == "98.0 % (97.0–99.0), n = 540"
-    assert row["size_text"] == "30.0 KB"
+    assert row["y_text"] == "98.0 % (97.0–99.0), n = 540"
+    assert row["x_text"] == "30.0 KB"
 
 
 def test_baseline_is_always_a_row_and_named():
     rows = tradeoff.rows([BASELINE, PRUNED, PREVIEW])
     [row] = of_kind(rows, "baseline")
-    assert row["label"] == "baseline" and "dx" in row
+    assert row["label"] == "baseline" in [each["label"] for each in of_kind(rows, "label")]
 
 
 def test_version_that_was_not_timed_is_left_out_of_latency():
-    assert of_kind(tradeoff.rows([BASELINE, PREVIEW], "latency"), "preview") == []
+    assert of_kind(tradeoff.rows([BASELINE, BEATEN], Shown(PYTORCH)), "version") == []
+    said = tradeoff.summary([BASELINE, BEATEN, BOTH], Shown(PYTORCH))
+    assert "2 versions. 1 without latency, PyTorch not drawn." in said
+
+
+def test_preview_without_a_latency_is_a_line_at_its_accuracy():
+    [row] = of_kind(tradeoff.rows([BASELINE, PREVIEW], Shown(PYTORCH)), "preview")
+    assert (row["x"], row["y"], row["x_text"]) == (None, 0.95, "–")
 
 
 def test_legend_lists_the_families_in_use():
@@ -146,46 +189,66 @@ def test_every_family_of_the_registry_has_a_colour_and_a_shape_of_its_own():
     assert len(set(colours)) == len(colours)
 
 
-def test_axes_rest_while_a_preview_moves_within_a_step():
-    frames = {
-        around([164_000, size], [0.99, 0.95], 164_000, is_log=True) for size in range(20_000, 160_000, 5_000)
-    }
-    assert len(frames) == 1
+def test_axes_rest_while_a_slider_moves():
+    spans = {span(BYTES, [164_000, size], 164_000) for size in range(20_000, 160_000, 5_000)}
+    assert len(spans) == 1
 
 
-def test_frame_holds_every_cost():
+def test_axis_holds_every_value():
     for size in (1, 33, 4_096, 11e6, 2e9):
-        frame = around([size], [0.5], size, is_log=True)
-        assert frame.left < size < frame.right
-        assert around([size], [], size, is_log=False).right > size
+        log, linear = span(BYTES, [size], size), span(MILLISECONDS, [size])
+        assert log.low < size < log.high
+        assert linear.low == 0 and linear.high > size
+    for unit, values in ((NUMBER, [-3.0, 5.0]), (NUMBER, [0.0]), (NUMBER, [-2.0]), (SHARE, [0.0, 1.0])):
+        axis = span(unit, values)
+        assert axis.low <= min(values) and axis.high >= max(values) and axis.low < axis.high
+
+
+def test_axis_brings_a_near_limit_into_sight_and_not_a_far_one():
+    assert span(BYTES, [164_000], 164_000, limit=1_000_000).high >= 1_000_000
+    assert span(BYTES, [164_000], 164_000, limit=1e9) == span(BYTES, [164_000], 164_000)
+    assert span(SHARE, [0.99], limit=0.7).low == 0.6
 
 
 def test_labels_neither_overlap_nor_cover_marks():
     crowd = [
-        Point(str(i), f"version {i}", "version", ("pruning",), 0.97 + i / 1000, size=30_000 + 500 * i)
-        for i in range(10)
+        Point(str(i), f"version {i}", "version", ("pruning",), found(0.97 + i / 1000, 0.9, 1, stored=size))
+        for i, size in enumerate(range(30_000, 35_000, 500))
     ]
     rows = tradeoff.rows([BASELINE, *crowd])
-    frame = around([30_000, 164_000], [0.97], 164_000, is_log=True)
-    placed = [row for row in rows if "dx" in row]
+    low, high = of_kind(rows, "frame")
+    frame = Frame(Span(low["x"], high["x"], True), Span(low["y"], high["y"]))
+    placed = of_kind(rows, "label")
     assert 2 <= len(placed) < len(crowd)  # some have no room
     boxes = []
     for row in placed:
         x, y = labels._pixel(row, frame)
         boxes.append(labels._box(row["label"], x + row["dx"], y + row["dy"], row["align"]))
-    for index, box in enumerate(boxes):
-        assert not any(labels._overlap(box, other) for other in boxes[index + 1 :])
+    for index, a in enumerate(boxes):
+        for b in boxes[index + 1 :]:
+            assert not (a[0] < b[2] - 3 and b[0] < a[2] - 3 and a[1] < b[3] - 3 and b[1] < a[3] - 3)
 
 
-def test_layers_keep_the_models_order_and_skip_those_without_weights():
-    rows = layers.rows(LAYERS)
-    assert [(row["position"], row["name"]) for row in rows] == [(0, "zeta"), (1, "alpha")]
+def test_layers_keep_their_order_and_skip_those_that_never_had_weights():
+    rows = of_kind(layers.rows(LAYERS), "layer")
+    assert [(row["position"], row["name"]) for row in rows] == [(0, "zeta"), (1, "alpha"), (2, "gone")]
+    assert [row["selected"] for row in rows] == [False, True, False]
 
 
-def test_layer_says_what_is_not_as_it_was():
-    first, second = layers.rows(LAYERS)
-    assert first["text"] == "500 B · 25 % zeros"
-    assert second["text"] == "1.70 KB · 90 % zeros · 4 bits"
+def test_layer_says_what_it_has_and_what_it_had():
+    first, second, gone = of_kind(layers.rows(LAYERS), "layer")
+    assert (first["text"], first["change"]) == ("500 B", "▼ 1.3× of 640 B")
+    assert (second["text"], second["change"]) == ("1.70 KB", "▼ 77× of 132 KB")
+    assert (gone["what"], gone["text"], gone["change"]) == ("removed", "0 B", "was 400 B")
+    assert [row["text"] for row in of_kind(layers.rows(LAYERS, "zeros"), "layer")][:2] == ["25.0 %", "90.0 %"]
+    unknown = layers.rows(LAYERS, "time")
+    assert of_kind(unknown, "title")[0]["title"] == "time, measured: not known yet"
+    assert not of_kind(unknown, "line")
+
+
+def test_axis_of_layers_rests_while_a_slider_moves():
+    moved = [replace(each, kept_bytes=each.kept_bytes * 0.7) for each in LAYERS]
+    assert of_kind(layers.rows(moved), "line") == of_kind(layers.rows(LAYERS), "line")
 
 
 def test_training_is_thinned_and_ends_with_the_last_record():
@@ -211,31 +274,8 @@ def test_validation_draws_only_ends_of_epochs_and_the_baseline():
 def test_summaries_tell_the_figures():
     told = tradeoff.summary([BASELINE, PRUNED, PREVIEW])
     assert "1 versions" not in told and "1 version" in told
-    assert "99.0 % (98.5–99.5), n = 540, 164 KB" in told
-    assert "alpha: 1.70 KB · 90 % zeros · 4 bits." in layers.summary(LAYERS)
+    assert "99.0 % (98.5–99.5), n = 540, stored size 164 KB" in told
+    assert "alpha: 1.70 KB, ▼ 77× of 132 KB, left alone, chosen." in layers.summary(LAYERS)
+    assert "zeta: 25.0 %" in layers.summary(LAYERS, "zeros")
     assert "0.05 at epoch 2.0" in training.summary(RECORDS)
     assert "95.0 % after epoch 2" in validation.summary(RECORDS, 0.99)
-
-
-def test_thin_layers_count_as_the_layer_they_were_made_of():
-    from types import SimpleNamespace
-
-    from workbench.panels.points import layers as of_records
-
-    def record(name: str, kind: str, parameters: int) -> SimpleNamespace:
-        return SimpleNamespace(
-            name=name,
-            kind=kind,
-            shape=(parameters,),
-            parameters=parameters,
-            nonzero=parameters,
-            bits=32,
-            claimed_bytes=4 * parameters,
-        )
-
-    original = [record("conv", "Conv2d", 10), record("fc1", "Linear", 1000)]
-    now = [record("conv", "Conv2d", 10), record("fc1.0", "Linear", 100), record("fc1.1", "Linear", 50)]
-    conv, fc1 = layers.rows(of_records(original, now))
-    assert (conv["name"], fc1["name"]) == ("conv", "fc1")
-    assert (fc1["original"], fc1["kept"]) == (4000, 600)
-    assert "2 thin layers" in fc1["text"]

@@ -17,6 +17,7 @@ from workbench.panels.session import Session
 from workbench.panels.steps import Draft
 from workbench.panels.strip_box import strip_of
 from workbench.panels.undo import SAME_MOVE
+from workbench.panels.version_table import VersionTable
 from workbench.recipe import Recipe
 from workbench.technique import techniques
 from workbench.versions import VersionTree
@@ -479,7 +480,7 @@ def test_text_that_is_refused_goes_back_to_what_holds(panel):
 
 
 def test_seldom_used_options_are_folded_away(panel):
-    more = one(panel, ipywidgets.ToggleButton)
+    more = one(panel, ipywidgets.ToggleButton, icon="")
     regrow = one(panel, ipywidgets.Checkbox, description="regrow")
     fold = next(each for each in widgets_below(panel) if regrow in getattr(each, "children", ()))
     assert fold.layout.display == "none"
@@ -524,7 +525,8 @@ def test_strip_writes_estimates_with_almost_and_measurements_without(panel):
 
 def test_chart_gets_a_hollow_mark_then_a_solid_one(panel):
     def kinds():
-        return [row["kind"] for row in panel.board.shown("tradeoff") if row["kind"] not in ("frame", "hint")]
+        rows = panel.board.shown("tradeoff")
+        return [row["kind"] for row in rows if row["kind"] in ("baseline", "preview", "version")]
 
     assert kinds() == ["baseline", "preview"]
     panel.run()
@@ -546,36 +548,158 @@ def test_clicking_a_mark_selects_its_version(panel):
     assert panel.selected.id == version.id
 
 
+def shift_click(panel, id, turn):
+    panel.board.selections = {"tradeoff": {"pick": {"points": [{"id": id}], "shift": True, "turn": turn}}}
+
+
+def test_shift_and_a_click_select_many(panel):
+    first, second = two_versions(panel)
+    assert panel.selected.id == second.id
+    shift_click(panel, first.id, 1)  # as in any list: the one that was there stays
+    assert panel.selection == [first, second] and panel.selected.id == second.id
+    shift_click(panel, first.id, 2)
+    assert panel.selection == [second]
+    shift_click(panel, "original", 3)  # it is no version
+    assert panel.selection == [second]
+    panel.board.selections = {"tradeoff": {"pick": {"points": [{"id": first.id}], "turn": 4}}}
+    assert panel.selection == [] and panel.selected.id == first.id
+
+
+def test_selection_goes_both_ways(panel):
+    first, second = two_versions(panel)
+    panel.selection = ["v1"]
+    assert panel.selection == [first] and panel.session.listed == [first]
+    rings = {row["id"]: row["ring"] for row in panel.board.shown("tradeoff") if row["kind"] == "ring"}
+    assert rings == {first.id: "picked", second.id: "head"}
+    panel.selection = [second, first, first]
+    assert panel.selection == [first, second]
+    panel.selection = ["v7"]
+    assert "no version 'v7'" in panel.error and panel.selection == [first, second]
+    panel.selection = 5
+    assert "a list of versions or their names" in panel.error
+    panel.selection = None
+    assert panel.selection == [] and len(panel.session.listed) == 2
+    assert panel.selected.id == second.id  # the one worked from is another thing
+
+
+def test_versions_are_selected_by_keyboard(panel):
+    first, second = two_versions(panel)
+    shown = one(panel, ipywidgets.SelectMultiple)
+    assert shown.layout.display == "none" and shown.options == ()
+    one(panel, ipywidgets.ToggleButton, description="select").value = True
+    assert shown.layout.display == "" and [id for _, id in shown.options] == [second.id, first.id]
+    shown.value = (first.id, second.id)
+    assert panel.selection == [first, second]
+    panel.selection = [second]
+    assert shown.value == (second.id,)
+
+
+def test_a_rectangle_goes_when_something_else_is_selected(panel):
+    first, second = two_versions(panel)
+    cleared = []
+    panel.board.clear = lambda chart, name: cleared.append((chart, name))
+    everywhere = {"x": [0, 1e9], "y": [0, 1]}
+    panel.board.selections = {"tradeoff": {"box": {"ranges": everywhere, "turn": 1}}}
+    assert panel.selection == [first, second] and cleared == []
+    panel.selection = [first]
+    assert cleared == [("tradeoff", "box")]
+    panel.board.selections = {"tradeoff": {"box": {"ranges": {}, "turn": 2}}}  # not what is selected now
+    assert panel.selection == [first]
+
+
+def test_a_selected_version_that_is_deleted_leaves_the_selection(panel):
+    first, second = two_versions(panel)
+    panel.selection = [first, second]
+    panel.session.tree.delete(first)
+    assert [each.id for each in panel.selection] == [second.id]
+
+
+def test_limits_as_a_person_types_them(panel):
+    _, second = two_versions(panel)
+    size = limit_field(panel, "size ≤")
+    size.value = f"{second.packed_bytes} B"
+    assert panel.limits.max_size == second.packed_bytes
+    assert "1 of 2 fits; highest accuracy: v2" in told_of_limits(panel)
+    assert panel.best.id == second.id
+    size.value = "much"
+    assert panel.error == "size at most: write it like 50 KB, got 'much'"
+    assert size.value == f"{second.packed_bytes} B" and panel.limits.max_size == second.packed_bytes
+    size.value = ""
+    assert panel.error == "" and not panel.limits and panel.best is None
+    assert "fit" not in told_of_limits(panel)
+
+
+def test_limits_go_both_ways(panel):
+    from workbench.exploration.limits import Limits
+
+    panel.limits = {"max_size": "256 KiB", "min_accuracy": 0.5}
+    assert (
+        limit_field(panel, "size ≤").value == "262144" and limit_field(panel, "accuracy ≥").value == "50.0 %"
+    )
+    assert "press Run" in told_of_limits(panel)
+    panel.limits = {"max_weight": 3}
+    assert "no limit 'max_weight'; there are max_size" in panel.error
+    assert panel.limits == Limits(max_size=262_144, min_accuracy=0.5)
+    panel.limits = None
+    assert limit_field(panel, "size ≤").value == ""
+
+
+def test_limits_are_shaded_and_the_best_is_ringed(panel):
+    first, second = two_versions(panel)
+    panel.limits = {"max_size": first.packed_bytes - 1}
+    kinds = {row["kind"]: row for row in panel.board.shown("tradeoff")}
+    assert kinds["region"]["x2"] == first.packed_bytes - 1
+    versions = {row["id"]: row["fits"] for row in panel.board.shown("tradeoff:versions")}
+    assert versions == {first.id: "no", second.id: "yes"}
+
+
+def two_versions(panel):
+    """Two versions, the second smaller and worked from."""
+    for sparsity in (0.2, 0.8):
+        panel.recipe = f"PruneWeights(sparsity={sparsity})"
+        panel.run()
+        panel.wait()
+    return panel.versions
+
+
+def limit_field(panel, description):
+    return one(panel, ipywidgets.Text, description=description)
+
+
+def told_of_limits(panel):
+    return one(panel, ipywidgets.HTML, _dom_classes=("wb-limits-told",)).value
+
+
 def test_rectangle_narrows_the_list_of_versions(panel):
     for sparsity in (0.2, 0.8):
         panel.recipe = f"PruneWeights(sparsity={sparsity})"
         panel.run()
         panel.wait()
     smaller = min(panel.versions, key=lambda each: each.packed_bytes)
-    box = {"ranges": {"x": [0, smaller.packed_bytes + 1], "accuracy": [0, 1]}, "turn": 1}
+    box = {"ranges": {"x": [0, smaller.packed_bytes + 1], "y": [0, 1]}, "turn": 1}
     panel.board.selections = {"tradeoff": {"box": box}}
-    shown = one(panel, ipywidgets.Select)
-    assert [value for _, value in shown._options_full] == [smaller.id, ""]
+    shown = one(panel, VersionTable)
+    assert [row["id"] for row in shown.rows] == ["", smaller.id]
     panel.board.selections = {"tradeoff": {"box": {"ranges": {}, "turn": 2}}}
-    assert len(shown._options_full) == 3
+    assert len(shown.rows) == 3
 
 
 def test_list_of_versions_selects(panel):
     panel.run()
     panel.wait()
-    shown = one(panel, ipywidgets.Select)
-    assert shown.value == panel.selected.id
-    shown.value = ""
+    shown = one(panel, VersionTable)
+    assert shown.selected == panel.selected.id
+    shown._hear(None, {"kind": "select", "id": ""}, [])  # what a click sends
     assert panel.selected is None
-    shown.value = panel.versions[0].id
+    shown._hear(None, {"kind": "select", "id": panel.versions[0].id}, [])
     assert panel.selected.name == "v1"
 
 
 def test_latency_takes_the_place_of_size(panel):
     panel.run()
     panel.wait()
-    one(panel, ipywidgets.Dropdown, description="accuracy against").value = "pytorch"
-    [row] = [row for row in panel.board.shown("tradeoff") if row["kind"] == "version"]
+    one(panel, ipywidgets.Dropdown, description="against").value = "latency:pytorch"
+    [row] = panel.board.shown("tradeoff:versions")
     assert row["x"] == panel.selected.report.latency["pytorch"].median_ms
 
 

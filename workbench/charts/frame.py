@@ -5,40 +5,77 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-_FLOORS = (0.99, 0.98, 0.95, 0.9, 0.8, 0.6, 0.0)  # where the accuracy axis may begin
+if TYPE_CHECKING:
+    from workbench.measurement.quantities import Unit
+
+_FLOORS = (0.99, 0.98, 0.95, 0.9, 0.8, 0.6, 0.0)  # where an axis of shares may begin
 _STEPS = (1, 2, 5)
 _REACH = 40  # a log axis begins at least this many times below the baseline
+_EMPTY = {"share": (0.0, 1.0), "bytes": (1e3, 1e6), "count": (1e4, 1e7), "J": (1e-6, 1e-3)}
+_FAR = 20  # a limit further away than so many times is not brought into sight
+
+
+@dataclass(frozen=True)
+class Span:
+    """One axis, in its quantity's unit."""
+
+    low: float
+    high: float
+    is_log: bool = False
+
+    def at(self, value: float) -> float:
+        """How far along the axis a value lies, from 0 to 1."""
+        scale = math.log if self.is_log else float
+        return (scale(value) - scale(self.low)) / (scale(self.high) - scale(self.low))
+
+    def held(self, value: float) -> float:
+        """The value, or the end of the axis it lies beyond."""
+        return min(max(value, self.low), self.high)
 
 
 @dataclass(frozen=True)
 class Frame:
-    """From left to right in the cost's unit, from bottom to top as shares."""
+    """The two axes."""
 
-    left: float
-    right: float
-    bottom: float
-    top: float
-    is_log: bool
-
-    def across(self, cost: float) -> float:
-        """How far to the right a cost lies, from 0 to 1."""
-        scale = math.log if self.is_log else float
-        return (scale(cost) - scale(self.left)) / (scale(self.right) - scale(self.left))
-
-    def up(self, accuracy: float) -> float:
-        """How high an accuracy lies, from 0 to 1."""
-        return (accuracy - self.bottom) / (self.top - self.bottom)
+    x: Span
+    y: Span
 
 
-def around(costs: Sequence[float], accuracies: Sequence[float], baseline: float, is_log: bool) -> Frame:
-    """A frame around these costs (at least one, above zero) and accuracies."""
-    floors = [floor for floor in _FLOORS if floor <= min(accuracies, default=0.0) - 0.001]
-    bottom = max(floors, default=0.0)
-    if not is_log:
-        return Frame(0.0, _step_up(1.1 * max(costs)), bottom, 1.0, is_log)
-    least = min((baseline or max(costs)) / _REACH, *costs)
-    return Frame(_step_down(least / 1.2), _step_up(1.2 * max(costs)), bottom, 1.0, is_log)
+def span(
+    unit: Unit, values: Sequence[float], baseline: float | None = None, limit: float | None = None
+) -> Span:
+    """An axis around these values (a log axis takes those above zero).
+
+    Args:
+        baseline: its value, to which a log axis leaves room below. limit: brought into sight if it is near.
+    """
+    values = [each for each in values if not unit.is_log or each > 0]
+    if not values:
+        return Span(*_EMPTY.get(unit.name, (0.0, 1.0)), unit.is_log)
+    values = [*values, *_near(values, limit)]
+    if unit.is_log:
+        least = min((baseline or max(values)) / _REACH, *values)
+        return Span(_step_down(least / 1.2), _step_up(1.2 * max(values)), True)
+    if unit.name == "share":
+        floors = [floor for floor in _FLOORS if floor <= min(values) - 0.001]
+        return Span(max(floors, default=0.0), 1.0)
+    return _linear(min(values), max(values))
+
+
+def _linear(least: float, most: float) -> Span:
+    """From zero, where all lie above and not far from it; else around the values in steps."""
+    if least >= 0:
+        return Span(0.0, _step_up(1.1 * most) if most > 0 else 1.0)
+    step = _step_down(max((most - least) / 4, -least * 1e-6))
+    return Span(math.floor(least / step - 0.5) * step, math.ceil(most / step + 0.5) * step)
+
+
+def _near(values: Sequence[float], limit: float | None) -> list[float]:
+    if limit is None or not limit > 0:
+        return []
+    return [limit] if min(values) / _FAR <= limit <= max(values) * _FAR else []
 
 
 def _step_down(value: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.charts import theme
@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     import altair as alt
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+Cells = set[tuple[int, int]]  # of a grid over the plot
 
 # the narrowest plot a panel has: what keeps apart there keeps apart in a wider one
 _WIDTH, _HEIGHT = 300, 220
 _LETTER, _LINE, _GAP = 6.2, 13, 11
+_CELL = 3  # pixels: a thousand marks and a dozen labels are compared by the cells they cover
+_MARK = 6  # pixels around the middle of a mark
 _PLACES = (
     ("left", _GAP, 0),
     ("right", -_GAP, 0),
@@ -28,22 +31,25 @@ _PLACES = (
 )
 
 
-def place(labelled: Sequence[dict[str, Any]], drawn: Sequence[dict[str, Any]], frame: Frame) -> None:
-    """Write `align`, `dx` and `dy` into the rows whose label has a free place; the others keep none.
+def taken(marks: Sequence[Mapping[str, Any]], frame: Frame) -> Cells:
+    """What marks cover, each with an `x` and a `y`."""
+    return {cell for mark in marks for cell in _cells(_around(*_pixel(mark, frame)))}
 
-    Rows that come first are placed first. Rows without an accuracy have no place of their own.
+
+def place(wanted: Sequence[Mapping[str, Any]], covered: Cells, frame: Frame) -> Iterator[dict[str, Any]]:
+    """A row for each label that has a free place: `label`, `x` and `y` of its mark, `align`, `dx` and `dy`.
+
+    What comes first is placed first; what is placed is added to `covered`.
     """
-    marks = {id(row): _pixel(row, frame) for row in drawn if row.get("accuracy") is not None}
-    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in marks.values()]
-    for row in labelled:
-        if id(row) not in marks:
-            continue
-        x, y = marks[id(row)]
+    for mark in wanted:
+        x, y = _pixel(mark, frame)
         for align, dx, dy in _PLACES:
-            box = _box(row["label"], x + dx, y + dy, align)
-            if _is_inside(box) and not any(_overlap(box, other) for other in taken):
-                row.update(align=align, dx=dx, dy=dy)
-                taken.append(box)
+            box = _box(mark["label"], x + dx, y + dy, align)
+            cells = set(_cells(box))
+            if _is_inside(box) and covered.isdisjoint(cells):
+                covered |= cells
+                where = {"x": mark["x"], "y": mark["y"], "align": align, "dx": dx, "dy": dy}
+                yield {"kind": "label", "label": mark["label"], **where}
                 break
 
 
@@ -81,8 +87,12 @@ def hint_layer(base: alt.Chart) -> alt.Chart:
     )
 
 
-def _pixel(row: dict[str, Any], frame: Frame) -> tuple[float, float]:
-    return frame.across(row["x"]) * _WIDTH, (1 - frame.up(row["accuracy"])) * _HEIGHT
+def _pixel(mark: Mapping[str, Any], frame: Frame) -> tuple[float, float]:
+    return frame.x.at(mark["x"]) * _WIDTH, (1 - frame.y.at(mark["y"])) * _HEIGHT
+
+
+def _around(x: float, y: float) -> Box:
+    return x - _MARK, y - _MARK, x + _MARK, y + _MARK
 
 
 def _box(text: str, x: float, y: float, align: str) -> Box:
@@ -91,10 +101,13 @@ def _box(text: str, x: float, y: float, align: str) -> Box:
     return left, y - _LINE / 2, left + width, y + _LINE / 2
 
 
+def _cells(box: Box) -> Iterator[tuple[int, int]]:
+    left, top, right, bottom = (round(each / _CELL) for each in box)
+    for column in range(left, right):
+        for row in range(top, bottom):
+            yield column, row
+
+
 def _is_inside(box: Box) -> bool:
     """A chart that can be zoomed cuts off what lies outside its plot."""
     return box[0] >= 0 and box[2] <= _WIDTH and box[1] >= 0 and box[3] <= _HEIGHT
-
-
-def _overlap(a: Box, b: Box) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

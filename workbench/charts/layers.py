@@ -1,27 +1,33 @@
-"""Per-layer bars: the bytes each layer keeps over the bytes it had, with zeros and bits beside them."""
+"""The profile of a net: a bar per layer of any figure the table has, what it had behind what it has now."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workbench.charts import axes, labels, theme
+from workbench.charts import labels, theme
+from workbench.charts.layer_measures import MEASURES, Measure
 from workbench.measurement import units
 
 if TYPE_CHECKING:
     import altair as alt
 
 HINT = "This model has no layers with weights"
-_BAR = 20  # pixels a layer takes
-_TEXTS = 155  # pixels the texts take
+HEIGHT = 110
+_TICKS = (0.5, 1.0)  # of the axis, where lines are drawn
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: bytes it had and keeps (claimed), its parameters, those that are not zero, its bits.
+    """One layer of what is shown, beside the original's; what begins with `original` is None where it is new.
 
-    `parts` is how many thin layers it was split into.
+    Attributes:
+        original_bytes, kept_bytes: claimed. macs: of one sample. bits: of a weight. ms: measured.
+        parts: how many thin layers it was split into; 0 where it was removed. ranks: between them.
+        full_rank: the most its rank can be. hurts: what the scan lost in it; hurts_text: in words.
+        setting: what the recipe says of this layer alone, in words.
     """
 
     name: str
@@ -34,100 +40,145 @@ class Layer:
     shape: tuple[int, ...] = ()
     parts: int = 1
     is_selected: bool = False
+    original_parameters: int | None = None
+    original_zeros: float | None = None
+    original_bits: float | None = None
+    original_rank: int | None = None
+    macs: int | None = None
+    original_macs: int | None = None
+    ranks: tuple[int, ...] = ()
+    full_rank: int | None = None
+    ms: float | None = None
+    original_ms: float | None = None
+    hurts: float | None = None
+    hurts_text: str = ""
+    setting: str = ""
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether the original had it, and what is shown has not."""
+        return self.parts == 0
+
+    @property
+    def what(self) -> str:
+        """`Conv2d 16×1×3×3`, and what became of it."""
+        shape = "×".join(map(str, self.shape))
+        return "removed" if self.is_removed else f"{self.kind} {shape}".strip()
 
 
-def rows(layers: Sequence[Layer]) -> list[dict[str, Any]]:
-    """One row per layer that has weights, in the model's order; a hint where there is none."""
-    weighted = [layer for layer in layers if layer.parameters]
-    return [_row(index, layer) for index, layer in enumerate(weighted)] or [{"kind": "hint", "hint": HINT}]
+def rows(layers: Sequence[Layer], measure: str = "bytes") -> list[dict[str, Any]]:
+    """One row per layer that has, or had, weights, in the order given; a hint where there is none."""
+    drawn, found = weighted(layers), MEASURES[measure]
+    if not drawn:
+        return [{"kind": "hint", "hint": HINT}]
+    top = _top(found, drawn)
+    bars = [_bar(position, each, found, top) for position, each in enumerate(drawn)]
+    lines = [{"kind": "line", "height": part, "text": found.write(part * top)} for part in _TICKS]
+    empty = all(found.now(each) is None for each in drawn)
+    said = f"{found.full_title}: not known yet" if empty else found.full_title
+    return [*bars, *([] if empty else lines), {"kind": "title", "title": said}]
 
 
-def summary(layers: Sequence[Layer]) -> str:
+def weighted(layers: Sequence[Layer]) -> list[Layer]:
+    """Those that have weights, or had some."""
+    return [each for each in layers if each.parameters or each.original_bytes]
+
+
+def summary(layers: Sequence[Layer], measure: str = "bytes") -> str:
     """What the chart shows, in words, for a screen reader."""
-    told = [f"{layer.name}: {_text(layer)}." for layer in layers if layer.parameters]
-    return "Bytes kept per layer (claimed). " + " ".join(told)
+    found = MEASURES[measure]
+    told = [f"{each.name}: {_words(found, each)}." for each in weighted(layers)]
+    return f"Layers, {found.full_title}. " + (" ".join(told) or f"{HINT}.")
 
 
 def chart() -> alt.LayerChart:
     """The chart without rows; its one data source is named `rows`."""
     import altair as alt
 
-    base = alt.Chart(theme.source()).transform_filter("datum.kind === 'layer'")
+    named = alt.Chart(theme.source())
+    base = named.transform_filter("datum.kind === 'layer'")
+    lines = named.transform_filter("datum.kind === 'line'")
     # `min` of the position: the rows' own order, whatever the names are
-    y = alt.Y("name:N", title=None, sort=alt.EncodingSortField("position", op="min"))
-    y.axis = alt.Axis(ticks=False, domain=False, labelLimit=120)
-    ticks = alt.ExprRef("max(1, floor((width - 100) / 110))")
-    x_axis = alt.Axis(
-        labelExpr=axes.SIZE, tickCount=ticks, labelOverlap="greedy", titleAnchor="start", orient="top"
-    )
-    # the texts stand to the right of the longest bar
-    scale = alt.Scale(nice=False, domainMin=0, range=[0, alt.ExprRef(f"max(60, width - {_TEXTS})")])
-    x = alt.X("original:Q", title="bytes, claimed", axis=x_axis, scale=scale)
+    x = alt.X("name:N", title=None, sort=alt.EncodingSortField("position", op="min"))
+    x.axis = alt.Axis(labelAngle=-35, labelLimit=72, ticks=False, domain=True, labelOverlap="greedy")
+    x.scale = alt.Scale(paddingInner=0.25, paddingOuter=0.1)
+    y = alt.Y("height:Q", title=None, scale=alt.Scale(domain=[0, 1.18], nice=False))
+    y.axis = alt.Axis(labels=False, ticks=False, grid=False, domain=False, minExtent=0)
     pick = alt.selection_point(name="pick", fields=["name"], on="click")
-    had = base.mark_bar(fill=theme.ink("line"), fillOpacity=0.45, height=12).encode(x=x, y=y)
-    keeps = base.mark_bar(fill=theme.ink("accent"), height=12).encode(x=alt.X("kept:Q"), y=y)
-    text = base.mark_text(align="left", dx=6, baseline="middle").encode(x=alt.X("end:Q"), y=y, text="text:N")
-    layers = [
-        had.encode(tooltip=_tooltip()).add_params(pick),
-        keeps.encode(tooltip=_tooltip()),
-        text,
-        labels.hint_layer(alt.Chart(theme.source())),
-    ]
-    described = "Bytes each layer keeps of the bytes it had, with its zeros and bits."
-    themed = theme.themed(alt.layer(*layers), described)
-    return themed.properties(height={"step": _BAR})
+    tooltip = _tooltip()
+    rule = lines.mark_rule(stroke=theme.ink("line"), strokeWidth=0.5).encode(y=y)
+    # from top to bottom: a bar of a few bytes can be clicked, and the chosen layer is seen where it has none
+    ground = base.mark_bar(fill=theme.ink("accent")).encode(
+        x=x, y=alt.datum(1.18), opacity=alt.condition("datum.selected", alt.value(0.16), alt.value(0.0))
+    )
+    had = base.mark_bar(fill=theme.ink("line"), fillOpacity=0.55).encode(
+        x=x, y=alt.Y("before:Q"), tooltip=tooltip
+    )
+    now = base.mark_bar(fill=theme.ink("accent"), width={"band": 0.62}).encode(x=x, y=y, tooltip=tooltip)
+    mark = base.transform_filter("datum.selected").mark_point(
+        shape="triangle-down", filled=True, size=46, opacity=1, fill=theme.ink()
+    )
+    chosen = mark.encode(x=x, y=alt.datum(1.1))
+    places = {"align": "right", "baseline": "bottom", "x": alt.ExprRef("width"), "dy": -1, "fontSize": 10}
+    halo = lines.mark_text(**places, stroke=theme.ink("paper"), strokeWidth=4).encode(y=y, text="text:N")
+    tick = lines.mark_text(**places, fill=theme.ink("faint")).encode(y=y, text="text:N")
+    told = named.transform_filter("datum.kind === 'title'")
+    title = told.mark_text(align="left", baseline="top", x=2, y=0, fill=theme.ink("faint")).encode(
+        text="title:N"
+    )
+    drawn = alt.layer(
+        rule,
+        ground.encode(tooltip=tooltip).add_params(pick),
+        had,
+        now,
+        chosen,
+        halo,
+        tick,
+        title,
+        labels.hint_layer(named),
+    )
+    described = "A bar per layer: what it has now, before what the original had."
+    return theme.themed(drawn, described, HEIGHT)
 
 
 def _tooltip() -> list[alt.Tooltip]:
     import altair as alt
 
-    fields = {
-        "layer": "name",
-        "kind": "layer_kind",
-        "shape": "shape",
-        "parameters": "parameters_text",
-        "zeros": "zeros_text",
-        "bits": "bits_text",
-        "had": "original_text",
-        "keeps": "kept_text",
-    }
+    fields = {"layer": "name", "is": "what", "now": "text", "change": "change", "own setting": "setting"}
     return [alt.Tooltip(f"{field}:N", title=title) for title, field in fields.items()]
 
 
-def _row(position: int, layer: Layer) -> dict[str, Any]:
-    zeros = 1 - layer.nonzero / layer.parameters
+def _bar(position: int, layer: Layer, measure: Measure, top: float) -> dict[str, Any]:
+    now, before = measure.now(layer), measure.before(layer)
     return {
         "kind": "layer",
         "position": position,
         "name": layer.name,
-        "layer_kind": layer.kind,
-        "shape": " × ".join(map(str, layer.shape)) or "–",
-        "original": layer.original_bytes,
-        "kept": layer.kept_bytes,
-        "end": max(layer.original_bytes, layer.kept_bytes),
-        "zeros": zeros,
-        "parameters_text": f"{layer.parameters:,}",
-        "zeros_text": units.share(zeros),
-        "bits_text": _bits(layer.bits) or "32",
-        "original_text": units.size(layer.original_bytes),
-        "kept_text": units.size(layer.kept_bytes),
-        "text": _text(layer),
+        "what": layer.what,
+        "height": max(now or 0.0, 0.0) / top,
+        "before": max(before or 0.0, 0.0) / top,
+        "text": measure.text(layer),
+        "change": measure.change(layer) or units.UNKNOWN,
+        "setting": layer.setting or units.UNKNOWN,
         "selected": layer.is_selected,
     }
 
 
-def _text(layer: Layer) -> str:
-    """`4.1 KB · 90 % zeros · 4 bits`: what is not as it was is said."""
-    zeros = 1 - layer.nonzero / layer.parameters
-    parts = [units.size(layer.kept_bytes)]
+def _top(measure: Measure, layers: Sequence[Layer]) -> float:
+    """Where the axis ends: a round number above everything, so that it rests while a slider moves."""
+    values = [each for layer in layers for each in (measure.now(layer), measure.before(layer)) if each]
+    most = max((value for value in values if math.isfinite(value)), default=0.0)
+    if most <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(most))
+    return next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * power >= most * (1 - 1e-9))
+
+
+def _words(measure: Measure, layer: Layer) -> str:
+    if layer.is_removed:
+        return "removed"
+    parts = [measure.text(layer), measure.change(layer)]
     if layer.parts > 1:
         parts.append(f"{layer.parts} thin layers")
-    if zeros >= 0.005:
-        parts.append(f"{units.share(zeros, 0)} zeros")
-    if layer.bits is not None and layer.bits < 32:
-        parts.append(f"{_bits(layer.bits)} bits")
-    return " · ".join(parts)
-
-
-def _bits(bits: float | None) -> str:
-    return "" if bits is None else f"{bits:g}" if float(bits).is_integer() else f"{bits:.1f}"
+    parts += [layer.setting, "chosen" if layer.is_selected else ""]
+    return ", ".join(part for part in parts if part)

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 HINT = "Add Quantize to the recipe to see the lines that weights are rounded to"
 HEIGHT = 190
+_CUT = 1.1  # of the highest bin before: what is higher now ends at the chart's top
 _MOST = 300  # lines; closer ones are one black bar
 
 
-def rows(shown: RoundedWeights | None) -> list[dict[str, Any]]:
+def rows(shown: RoundedWeights | None, hint: str = HINT) -> list[dict[str, Any]]:
     """A row per bin, one per line of the grid and one per value that is taken; a hint without any."""
     if shown is None or not len(shown.density):
-        return [{"kind": "hint", "hint": HINT}]
+        return [{"kind": "hint", "hint": hint}]
     highest = max(shown.density) or 1
     width = (shown.high - shown.low) / len(shown.density)
     bins = [
@@ -31,6 +32,10 @@ def rows(shown: RoundedWeights | None) -> list[dict[str, Any]]:
             "height": count / highest,
         }
         for index, count in enumerate(shown.density)
+    ]
+    bins += [
+        {**bins[index], "kind": "after", "height": min(count / highest, _CUT)}
+        for index, count in enumerate(shown.after)
     ]
     lines = [{"kind": "line", "value": value} for value in shown.lines[: _MOST + 1]]
     is_dense = len(shown.lines) > _MOST or len(shown.values) > _MOST
@@ -43,6 +48,8 @@ def summary(shown: RoundedWeights | None) -> str:
         return HINT + "."
     count = units.exact(sum(shown.uses)) if shown.uses else units.exact(round(sum(shown.density)))
     told = f"{count} weights of {shown.title}, between {shown.low:.3g} and {shown.high:.3g} before."
+    if shown.said and not shown.values:
+        return told
     if not shown.values:
         return f"{told} They are not rounded."
     told += f" They take {len(shown.values)} values, from {shown.values[0]:.3g} to {shown.values[-1]:.3g}"
@@ -56,10 +63,14 @@ def chart() -> alt.LayerChart:
     named = alt.Chart(theme.source())
     bins = named.transform_filter("datum.kind === 'bin'")
     values = named.transform_filter("datum.kind === 'value'")
+    after = named.transform_filter("datum.kind === 'after'")
     y = alt.Y("height:Q", title="weights", scale=alt.Scale(domain=[0, 1.15], nice=False))
     y.axis = alt.Axis(labels=False, ticks=False, grid=False)
     axis = alt.Axis(grid=False, tickCount=6)
     area = bins.mark_rect(fill=theme.ink("line"), fillOpacity=0.5).encode(
+        x=alt.X("from:Q", title="weight", axis=axis), x2="to:Q", y=y, y2=alt.datum(0)
+    )
+    now = after.mark_rect(fill=theme.ink("accent"), fillOpacity=0.6).encode(
         x=alt.X("from:Q", title="weight", axis=axis), x2="to:Q", y=y, y2=alt.datum(0)
     )
     x = alt.X("value:Q", title="weight", axis=axis, scale=alt.Scale(nice=False, zero=False))
@@ -79,7 +90,7 @@ def chart() -> alt.LayerChart:
     told = named.transform_filter("datum.kind === 'title'")
     text = told.mark_text(align="left", baseline="top", x=4, y=2).encode(text="title:N")
     described = "Where weights lie before rounding, and how many take each value of the grid after it."
-    drawn = alt.layer(area, grid, stems, heads, text, labels.hint_layer(named))
+    drawn = alt.layer(area, now, grid, stems, heads, text, labels.hint_layer(named))
     return theme.themed(drawn, described, HEIGHT)
 
 

@@ -26,6 +26,7 @@ class Spectrum:
         larger_above: the rank above which the split layer has more parameters than the layer.
         slower_above: the rank above which it is slower as measured here; None where it was not measured.
         side: `out` or `in` where a method has two ranks.
+        now: the singular values of what is shown, over the largest of `energies`' own; empty where the same.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Spectrum:
     larger_above: int | None = None
     slower_above: int | None = None
     side: str = ""
+    now: Sequence[float] = ()
 
     @property
     def title(self) -> str:
@@ -70,7 +72,18 @@ def rows(spectrum: Spectrum | None) -> list[dict[str, Any]]:
                 "text": f"{100 * min(running, 1.0):.1f} %",
             }
         )
-    return drawn + _lines(spectrum, full)
+    return drawn + _now(spectrum, stride) + _lines(spectrum, full)
+
+
+def _now(spectrum: Spectrum, stride: int) -> list[dict[str, Any]]:
+    """A row per singular value of what is shown now, and its label at the last of them."""
+    found = [
+        {"kind": "now", "rank": index + 1, "value": min(float(value), 1.05)}
+        for index, value in enumerate(spectrum.now)
+        if index % stride == 0
+    ]
+    label = [{**found[-1], "kind": "now label"}] if found else []
+    return [*found, *label]
 
 
 def summary(spectrum: Spectrum | None) -> str:
@@ -112,6 +125,14 @@ def chart() -> alt.LayerChart:
     dots = ranks.mark_point(color=theme.GREEN, filled=True, size=14, opacity=1).encode(
         x=x, y=y, tooltip=tooltip
     )
+    changed = named.transform_filter("datum.kind === 'now'").mark_line(
+        color=theme.ink(), strokeWidth=1.5, strokeDash=[3, 2]
+    )
+    now = changed.encode(x=x, y=y)
+    ends = named.transform_filter("datum.kind === 'now label'")
+    named_now = ends.mark_text(align="right", baseline="bottom", dy=-4).encode(
+        x=x, y=y, text=alt.value("now")
+    )
     kept = ranks.mark_line(color=theme.ink("accent"), strokeWidth=2).encode(
         x=x, y=alt.Y("kept:Q", scale=scale)
     )
@@ -130,7 +151,7 @@ def chart() -> alt.LayerChart:
     described = (
         "Singular values of a layer, the energy that a rank keeps, and the ranks where splitting pays."
     )
-    layers = alt.layer(bars, dots, kept, rule, halo, text, labels.hint_layer(named))
+    layers = alt.layer(bars, dots, kept, now, named_now, rule, halo, text, labels.hint_layer(named))
     return theme.themed(layers, described, HEIGHT)
 
 

@@ -40,6 +40,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
 
 # `accent` is the colour of a single series: blue is too dark for a dark ground
 LIGHT = {"ink": "#212121", "faint": "#616161", "line": "#bdbdbd", "paper": "#ffffff", "accent": BLUE}
+DARK = {"ink": "#e0e0e0", "faint": "#9e9e9e", "line": "#616161", "paper": "#111111", "accent": SKY}
 
 
 def family_of(families: tuple[str, ...]) -> str:

@@ -1,116 +1,233 @@
-"""The trade-off: accuracy against what a version costs, stored bytes on a log axis or latency.
+"""The trade-off: what a version reaches against what it costs, any two quantities.
 
 Solid marks are measured versions, hollow ones previews; the baseline is a pinned square. Families have a
-colour and a shape. What has no accuracy, or not yet, is an upright line at its size, dashed for a preview.
+colour and a shape. What has only one of the two quantities (yet) is a line across the other axis, dashed for
+a preview. The stepped line is the Pareto front; a shaded rectangle is what the limits leave.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from workbench.charts import axes, labels, theme
-from workbench.charts.frame import Frame, around
+from workbench.charts import axes, labels, theme, tradeoff_rows
+from workbench.charts.tradeoff_rows import HINT, Point, Shown
 from workbench.measurement import units
+from workbench.measurement.quantities import ACCURACY, STORED, Quantity
 
 if TYPE_CHECKING:
     import altair as alt
 
-Kind = Literal["baseline", "version", "preview"]
-Axis = Literal["size", "latency"]
+__all__ = ["HINT", "VERSIONS", "Point", "Shown", "chart", "filled", "rows", "summary", "template", "told"]
 
-HINT = "Press Run to make the first version"
 HEIGHT = 260
-_TITLES = {"size": "bytes (log scale)", "latency": "latency, ms"}
-_MOST_LABELS = 12
-_EMPTY = Frame(1e3, 1e6, 0.0, 1.0, is_log=True)
+VERSIONS = "versions"  # the source of the marks that rest; a still picture gives both sources all rows
+_MANY = 200  # marks; of more each is smaller, so that they can be told apart
+
+_IS_MANY = f"length(data('{VERSIONS}')) > {_MANY}"
+_PREVIEW, _BASELINE, _VERSION = (f"datum.kind === '{each}'" for each in ("preview", "baseline", "version"))
+_WHOLE = "isValid(datum.x) && isValid(datum.y)"
 
 
-@dataclass(frozen=True)
-class Point:
-    """One mark: a version, the preview or the baseline. Sizes in bytes, times in milliseconds."""
-
-    id: str
-    label: str
-    kind: Kind
-    families: tuple[str, ...] = ()
-    accuracy: float | None = None
-    low: float | None = None
-    high: float | None = None
-    n: int | None = None
-    size: float | None = None
-    latency: float | None = None
-    recipe: str = ""
-    is_selected: bool = False
-
-
-def rows(points: Sequence[Point], against: Axis = "size") -> list[dict[str, Any]]:
-    """The chart's rows: one per point that can be placed, two for the frame, one hint where nothing can."""
-    placed = [point for point in points if _cost(point, against) is not None]
-    if not placed:
-        return [*_frame_rows(_EMPTY, set()), {"kind": "hint", "hint": HINT}]
-    frame = _frame(placed, against)
-    drawn = [_row(point, against) for point in placed]
-    labels.place(_named(drawn), drawn, frame)
-    hints = [] if any(point.kind != "baseline" for point in placed) else [{"kind": "hint", "hint": HINT}]
-    return [*_frame_rows(frame, {row["family"] for row in drawn}), *drawn, *hints]
-
-
-def summary(points: Sequence[Point], against: Axis = "size") -> str:
-    """What the chart shows, in words, for a screen reader."""
+def rows(points: Sequence[Point], shown: Shown | None = None) -> list[dict[str, Any]]:
+    """All rows of the chart, as a still picture takes them."""
+    shown = shown or Shown()
     versions = [point for point in points if point.kind == "version"]
-    told = [_told(point) for point in points if point.kind != "version" or point.is_selected]
+    marks = tradeoff_rows.versions(versions, shown)
+    others = [point for point in points if point.kind != "version"]
+    return [*tradeoff_rows.moving(others, marks, shown, len(versions) - len(marks)), *marks]
+
+
+def summary(points: Sequence[Point], shown: Shown | None = None) -> str:
+    """What the chart shows, in words, for a screen reader."""
+    shown = shown or Shown()
+    versions = [point for point in points if point.kind == "version"]
+    others = [point for point in points if point.kind != "version"]
+    return told(others, versions, tradeoff_rows.versions(versions, shown), shown)
+
+
+def told(
+    others: Sequence[Point], versions: Sequence[Point], marks: Sequence[Mapping[str, Any]], shown: Shown
+) -> str:
+    """The same from marks that are made already."""
     many = f"{len(versions)} version{'s' * (len(versions) != 1)}"
-    return f"Trade-off, accuracy against {against}: {many}. " + " ".join(told)
+    missing = len(versions) - len(marks)
+    said = [f"Trade-off, {shown.y.title} against {shown.x.title}: {many}."]
+    if missing:
+        said.append(f"{missing} without {shown.x.title} not drawn.")
+    if len(front := tradeoff_rows.on_front(marks, shown)) > 1:
+        names = [row["label"] for row in front[: tradeoff_rows.MOST_LABELS]]
+        more = len(front) - len(names)
+        said.append(f"Not beaten in both: {', '.join(names)}{f' and {more} more' if more else ''}.")
+    if shown.best is not None:
+        said += [f"Best within the limits: {each.label}." for each in versions if each.id == shown.best]
+    pointed = [*others, *(each for each in versions if each.id == shown.head)]
+    return " ".join([*said, *(_told(each, shown) for each in pointed)])
 
 
-def chart(against: Axis = "size") -> alt.LayerChart:
-    """The chart without rows; its one data source is named `rows`."""
+def chart(x: Quantity = STORED, y: Quantity = ACCURACY) -> alt.LayerChart:
+    """The chart without rows; its data sources are named `rows` and `versions`."""
     import altair as alt
 
-    base = alt.Chart(theme.source())
-    pick = alt.selection_point(name="pick", fields=["id"], on="click", toggle="event.shiftKey")
-    x, y = _x(against), _y()
-    placed = base.encode(x=x, y=y, tooltip=_tooltip())
-    fill, stroke, shape = _family(alt.Fill, 0), _family(alt.Stroke, 0), _family(alt.Shape, 1)
-    preview, measured = "datum.kind === 'preview'", "datum.kind === 'version' || datum.kind === 'baseline'"
+    moving = alt.Chart(theme.source())
+    resting = alt.Chart(alt.NamedData(name=VERSIONS)).transform_filter(_VERSION)
+    place = {"x": _axis(alt.X, "x", x), "y": _axis(alt.Y, "y", y)}
+    told = {**place, "tooltip": _tooltip(x, y)}
     layers = [
-        labels.frame_layer(base).encode(x=x, y=y),
-        base.mark_rule(strokeWidth=1, opacity=0.7)
-        .encode(x=x, y=alt.Y("low:Q"), y2="high:Q", stroke=stroke)
-        .transform_filter(f"{measured} || {preview}"),
-        *_upright(base, x, stroke, preview, measured),
-        placed.mark_point(shape="circle", size=260, stroke=theme.ink(), strokeWidth=1.5).transform_filter(
-            "datum.selected && isValid(datum.accuracy)"
-        ),
-        placed.mark_point(fill=theme.ink("paper"), size=110, strokeWidth=2, opacity=1)
-        .encode(stroke=stroke, shape=shape)
-        .transform_filter(preview),
-        placed.mark_point(filled=True, size=100, opacity=1)
-        .encode(fill=fill, shape=shape)
-        .transform_filter(measured)
-        .add_params(pick, *_zoom_and_box()),
-        *_texts(base, x, y),
-        labels.hint_layer(base),
+        labels.frame_layer(moving).encode(**place),
+        *_region_layers(moving, place),
+        _front_layer(moving, place),
+        *_interval_layers(moving.transform_filter(f"{_PREVIEW} || {_BASELINE}"), place),
+        *_interval_layers(resting, place),
+        *_crossing_layers(moving, resting, told),
+        *_mark_layers(moving, resting, told),
+        *_ring_layers(moving, place),
+        *_texts(moving, place),
+        labels.hint_layer(moving),
     ]
-    described = "Accuracy against stored size; hollow marks are previews, solid marks measured versions."
+    described = f"Trade-off, {y.title} against {x.title}; hollow marks are previews, solid ones versions."
     return theme.themed(alt.layer(*layers), described, HEIGHT)
 
 
-def _upright(base: alt.Chart, x: alt.X, stroke: alt.Stroke, preview: str, measured: str) -> list[alt.Chart]:
-    """What has no accuracy (yet) as a line at its cost: dashed for a preview."""
+def template(x: Quantity, y: Quantity) -> alt.LayerChart:
+    """The chart that is the same for all axes of these two kinds (log or not); its spec is to be `filled`."""
+    named = (replace(each, name=f"‹{axis}›", title=f"‹{axis}›") for axis, each in _both(x, y))
+    return chart(*named)
+
+
+def filled(spec: Mapping[str, Any], x: Quantity, y: Quantity) -> dict[str, Any]:
+    """A template with the titles and labels of two quantities, in a millisecond and without Altair."""
+    text = json.dumps(spec, ensure_ascii=False)
+    for axis, quantity in _both(x, y):
+        words = {"": quantity.title, " axis": _title(quantity), " labels": axes.LABELS[quantity.unit.name]}
+        for what, value in words.items():
+            text = text.replace(f"‹{axis}{what}›", json.dumps(value, ensure_ascii=False)[1:-1])
+    return json.loads(text)
+
+
+def _both(x: Quantity, y: Quantity) -> tuple[tuple[str, Quantity], tuple[str, Quantity]]:
+    return ("x", x), ("y", y)
+
+
+def _title(quantity: Quantity) -> str:
+    """An axis's title: with the unit that its labels leave out."""
+    if quantity.name.startswith("‹"):
+        return f"{quantity.title.removesuffix('›')} axis›"
+    return quantity.title + axes.TITLED.get(quantity.unit.name, " (log scale)" * quantity.unit.is_log)
+
+
+def _axis(channel: type[Any], axis: str, quantity: Quantity) -> Any:
     import altair as alt
 
-    unknown = "!isValid(datum.accuracy)"
-    line = base.mark_rule(strokeWidth=2).encode(x=x, stroke=stroke, tooltip=_tooltip())
-    dashed = base.mark_rule(strokeWidth=2, strokeDash=[4, 4]).encode(x=x, stroke=stroke, tooltip=_tooltip())
-    text = base.mark_text(align="left", dx=5, y=8).encode(x=x, text=alt.Text("label:N"))
+    unit = quantity.unit
+    is_template = quantity.name.startswith("‹")
+    shape: dict[str, Any] = {"labelExpr": f"‹{axis} labels›" if is_template else axes.LABELS[unit.name]}
+    if unit.is_log:
+        ticks = [step * 10.0**power for power in range(-9, 13) for step in (1, 2, 5)]
+        shape |= {"values": ticks, "labelOverlap": "greedy", "labelSeparation": 10}
+    else:
+        shape["tickCount"] = 5
+    if axis == "x":
+        shape["grid"] = False
+    scale = alt.Scale(type="log", nice=False) if unit.is_log else alt.Scale(zero=False, nice=False)
+    return channel(f"{axis}:Q", title=_title(quantity), scale=scale, axis=alt.Axis(**shape))
+
+
+def _region_layers(moving: alt.Chart, place: Mapping[str, Any]) -> list[alt.Chart]:
+    """What the limits leave: shaded, with an edge that shows in print and to the colour-blind."""
+    import altair as alt
+
+    region = moving.transform_filter("datum.kind === 'region'").encode(**place, x2="x2:Q", y2="y2:Q")
+    shade = region.mark_rect(
+        fill=theme.ink("accent"), fillOpacity=0.1, stroke=theme.ink("accent"), strokeDash=[2, 3], clip=True
+    )
+    corner = moving.transform_filter("datum.kind === 'region'").encode(
+        x=place["x"], y=alt.Y("y2:Q"), text="region:N"
+    )
+    return [shade, corner.mark_text(align="left", baseline="top", dx=5, dy=5, fill=theme.ink("faint"))]
+
+
+def _front_layer(moving: alt.Chart, place: Mapping[str, Any]) -> alt.Chart:
+    front = moving.transform_filter("datum.kind === 'front'").encode(**place, order="order:Q")
+    return front.mark_line(stroke=theme.ink("faint"), strokeWidth=1.5, opacity=0.8)
+
+
+def _interval_layers(base: alt.Chart, place: Mapping[str, Any]) -> list[alt.Chart]:
+    """Lines through a mark over the intervals of both quantities."""
+    import altair as alt
+
+    line = base.mark_rule(strokeWidth=1).encode(stroke=_family(alt.Stroke, 0), opacity=_faded(0.7))
     return [
-        line.transform_filter(f"{unknown} && ({measured})"),
-        dashed.transform_filter(f"{unknown} && {preview}"),
-        text.transform_filter(f"{unknown} && (datum.kind === 'baseline' || datum.selected || {preview})"),
+        line.encode(x=place["x"], y=alt.Y("low:Q"), y2="high:Q").transform_filter("isValid(datum.low)"),
+        line.encode(y=place["y"], x=alt.X("left:Q"), x2="right:Q").transform_filter("isValid(datum.left)"),
     ]
+
+
+def _crossing_layers(moving: alt.Chart, resting: alt.Chart, told: Mapping[str, Any]) -> list[alt.Chart]:
+    """What has only one of the two (yet) as a line across the plot: dashed for a preview."""
+    import altair as alt
+
+    stroke, tooltip = _family(alt.Stroke, 0), told["tooltip"]
+    upright, level = "!isValid(datum.y)", "!isValid(datum.x)"
+    text = moving.mark_text(align="left", dx=5, y=8).encode(x=told["x"], text=alt.Text("label:N"))
+    beside = moving.mark_text(align="left", baseline="bottom", x=5, dy=-3).encode(
+        y=told["y"], text=alt.Text("label:N")
+    )
+    layers = [
+        resting.mark_rule(strokeWidth=2)
+        .encode(x=told["x"], stroke=stroke, tooltip=tooltip, opacity=_faded(1))
+        .transform_filter(upright),
+        text.transform_filter(f"{upright} && ({_BASELINE} || {_PREVIEW})"),
+        beside.transform_filter(f"{level} && ({_BASELINE} || {_PREVIEW})"),
+    ]
+    for which, dash in ((_BASELINE, [1, 0]), (_PREVIEW, [4, 4])):
+        line = moving.mark_rule(strokeWidth=2, strokeDash=dash).encode(stroke=stroke, tooltip=tooltip)
+        layers += [
+            line.encode(x=told["x"]).transform_filter(f"{which} && {upright}"),
+            line.encode(y=told["y"]).transform_filter(f"{which} && {level}"),
+        ]
+    return layers
+
+
+def _ring_layers(moving: alt.Chart, place: Mapping[str, Any]) -> list[alt.Chart]:
+    """Rings: a full one around the version worked from, a thin one around selected ones and the best."""
+    ring = moving.encode(**place).transform_filter(f"datum.kind === 'ring' && {_WHOLE}")
+    look = {"shape": "circle", "stroke": theme.ink(), "opacity": 1}
+    return [
+        ring.mark_point(size=260, strokeWidth=1.5, **look).transform_filter("datum.ring !== 'picked'"),
+        ring.mark_point(size=170, strokeWidth=1, strokeDash=[2, 2], **look).transform_filter(
+            "datum.ring === 'picked'"
+        ),
+    ]
+
+
+def _mark_layers(moving: alt.Chart, resting: alt.Chart, told: Mapping[str, Any]) -> list[alt.Chart]:
+    import altair as alt
+
+    pick = alt.selection_point(name="pick", fields=["id"], on="click", toggle=False)
+    fill, stroke, shape = _family(alt.Fill, 0), _family(alt.Stroke, 0), _family(alt.Shape, 1)
+    solid = {"fill": fill, "shape": shape, "opacity": _faded(1)}
+    return [
+        moving.mark_point(filled=True, size=100)
+        .encode(**told, **solid)
+        .transform_filter(f"{_BASELINE} && {_WHOLE}"),
+        resting.mark_point(filled=True, size=alt.ExprRef(f"{_IS_MANY} ? 36 : 100"))
+        .encode(**told, **solid)
+        .transform_filter(_WHOLE)
+        .add_params(pick, *_zoom_and_box()),
+        moving.mark_point(fill=theme.ink("paper"), size=110, strokeWidth=2, opacity=1)
+        .encode(**told, stroke=stroke, shape=shape)
+        .transform_filter(f"{_PREVIEW} && {_WHOLE}"),
+    ]
+
+
+def _faded(opacity: float) -> Any:
+    """What does not keep the limits steps back."""
+    import altair as alt
+
+    return alt.condition("datum.fits === 'no'", alt.value(0.25 * opacity), alt.value(opacity))
 
 
 def _zoom_and_box() -> list[alt.Parameter]:
@@ -129,32 +246,14 @@ def _zoom_and_box() -> list[alt.Parameter]:
     return [zoom, box]
 
 
-def _texts(base: alt.Chart, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+def _texts(moving: alt.Chart, place: Mapping[str, Any]) -> list[alt.Chart]:
     """Labels with a halo of the background behind them, so that a line below stays readable."""
-    text = base.encode(x=x, y=y, text="label:N").transform_filter("isValid(datum.dx)")
+    text = moving.encode(**place, text="label:N").transform_filter("datum.kind === 'label'")
     placed = labels.offsets()
     return [
         text.mark_text(**placed, stroke=theme.ink("paper"), strokeWidth=4, strokeJoin="round"),
         text.mark_text(**placed),
     ]
-
-
-def _x(against: Axis) -> alt.X:
-    import altair as alt
-
-    if against == "latency":
-        return alt.X("x:Q", title=_TITLES[against], scale=alt.Scale(zero=False, nice=False))
-    ticks = [step * 10**power for power in range(1, 11) for step in (1, 2, 5)]
-    axis = alt.Axis(values=ticks, labelExpr=axes.SIZE, labelOverlap="greedy", labelSeparation=10, grid=False)
-    return alt.X("x:Q", title=_TITLES[against], scale=alt.Scale(type="log", nice=False), axis=axis)
-
-
-def _y() -> alt.Y:
-    import altair as alt
-
-    axis = alt.Axis(labelExpr=axes.SHARE, tickCount=5)
-    scale = alt.Scale(zero=False, nice=False)
-    return alt.Y("accuracy:Q", title="accuracy, %", scale=scale, axis=axis)
 
 
 def _family(channel: type[Any], cue: int) -> Any:
@@ -175,75 +274,18 @@ def _family(channel: type[Any], cue: int) -> Any:
     return channel("family:N", scale=theme.family_scale(cue), legend=legend)
 
 
-def _tooltip() -> list[alt.Tooltip]:
+def _tooltip(x: Quantity, y: Quantity) -> list[alt.Tooltip]:
     import altair as alt
 
-    fields = {
-        "what": "name",
-        "accuracy": "accuracy_text",
-        "size": "size_text",
-        "latency": "latency_text",
-        "recipe": "recipe",
-    }
-    return [alt.Tooltip(f"{field}:N", title=title) for title, field in fields.items()]
+    fields = {"name": "what", "y_text": y.title, "x_text": x.title, "recipe": "recipe"}
+    return [alt.Tooltip(f"{name}:N", title=title) for name, title in fields.items()]
 
 
-def _cost(point: Point, against: Axis) -> float | None:
-    return point.size if against == "size" else point.latency
-
-
-def _row(point: Point, against: Axis) -> dict[str, Any]:
-    is_hollow = point.kind == "preview"
-    almost = "≈ " if is_hollow else ""
-    return {
-        "kind": point.kind,
-        "id": point.id,
-        "family": "baseline" if point.kind == "baseline" else theme.family_of(point.families),
-        "name": {"preview": "preview, before it is run"}.get(point.kind, point.label),
-        "label": point.label,
-        "x": _cost(point, against),
-        "accuracy": point.accuracy,
-        "low": point.low,
-        "high": point.high,
-        "accuracy_text": _accuracy_text(point),
-        "size_text": almost + units.size(point.size),
-        "latency_text": units.milliseconds(point.latency),
-        "recipe": point.recipe or "–",
-        "selected": point.is_selected,
-    }
-
-
-def _accuracy_text(point: Point) -> str:
-    if point.accuracy is None:
-        return "not known"
-    almost = "≈ " if point.kind == "preview" else ""
-    text = f"{almost}{units.share_range(point.accuracy, point.low, point.high)}"
-    return f"{text}, n = {point.n}" if point.n else text
-
-
-def _told(point: Point) -> str:
+def _told(point: Point, shown: Shown) -> str:
     what = {"baseline": "Baseline", "preview": "Preview"}.get(point.kind, f"Selected {point.label}")
-    return f"{what}: accuracy {_accuracy_text(point)}, {units.size(point.size)}."
-
-
-def _frame(points: Sequence[Point], against: Axis) -> Frame:
-    costs = [cost for point in points if (cost := _cost(point, against)) is not None]
-    lows = [point.accuracy if point.low is None else point.low for point in points]
-    baseline = max((_cost(point, against) or 0 for point in points if point.kind == "baseline"), default=0)
-    return around(costs, [low for low in lows if low is not None], baseline, is_log=against == "size")
-
-
-def _named(drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows whose labels are placed, the most wanted first: of many versions only what is selected."""
-    wanted = [row for row in drawn if row["kind"] != "version" or row["selected"]]
-    versions = [row for row in drawn if row["kind"] == "version" and not row["selected"]]
-    return [*wanted, *(versions if len(versions) <= _MOST_LABELS else [])]
-
-
-def _frame_rows(frame: Frame, families: set[str]) -> list[dict[str, Any]]:
-    # an empty legend has no height that Vega could compute
-    in_order = [family for family in theme.FAMILIES if family in families] or ["baseline"]
-    return [
-        {"kind": "frame", "x": frame.left, "accuracy": frame.bottom, "families": in_order},
-        {"kind": "frame", "x": frame.right, "accuracy": frame.top},
+    figures = (shown.y, shown.x)
+    said = [
+        f"{quantity.title} {text if (text := quantity.text(point.found)) != units.UNKNOWN else 'not known'}"
+        for quantity in figures
     ]
+    return f"{what}: {', '.join(said)}."

@@ -76,6 +76,8 @@ class RoundedWeights:
         values: the numbers they are rounded to, rising; uses: how many weights take each.
         lines: every number the grid has, used or not; empty where the weights shown have several grids.
         bits: of a weight. error: in decibels; NaN where it is not known what they were before.
+        after: how many lie in each bin now, but for zeros; empty where `values` tell it, or nothing changed.
+        said: the title, where it is another one.
     """
 
     name: str
@@ -87,10 +89,14 @@ class RoundedWeights:
     lines: Sequence[float] = ()
     bits: int = 32
     error: float = math.nan
+    after: Sequence[float] = ()
+    said: str = ""
 
     @property
     def title(self) -> str:
         """`fc1, channel 3: 4 bits, 18.3 dB`."""
+        if self.said:
+            return self.said
         told = f", {decibels(self.error)}" if math.isfinite(self.error) else ""
         return f"{self.name}: {self.bits} {'bit' if self.bits == 1 else 'bits'}{told}"
 

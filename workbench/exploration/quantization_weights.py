@@ -134,6 +134,11 @@ def _lines(candidate: Candidate, own: Weight, channel: int | None) -> tuple[floa
     return (-scale, scale) if isinstance(grid, Signs) else ()
 
 
+def lines_of(candidate: Candidate, own: Weight) -> tuple[float, ...]:
+    """Every number that a tensor's weights can take, where they all have the same ones; else none."""
+    return _lines(candidate, own, None)
+
+
 def _only(spread: Tensor, own: Weight, channel: int | None) -> float | None:
     """The one value that all weights shown have; None where they differ."""
     if channel is not None:

@@ -41,12 +41,19 @@ function rowsOf(part, buffers) {
   });
 }
 
+/** The names of the data sources a spec draws. */
+function sourcesOf(spec) {
+  if (!spec || typeof spec !== "object") return ["rows"];
+  const own = !Array.isArray(spec) && spec.data?.name ? [spec.data.name] : [];
+  return [...own, ...Object.values(spec).flatMap(sourcesOf)];
+}
+
 /** One chart in one place of the page. */
 class Figure {
   constructor(board, name, host) {
     this.board = board;
     this.name = name;
-    this.drawn = -1;
+    this.drawn = new Map(); // the revision of each source that is on the page
     this.figure = document.createElement("figure");
     this.figure.className = "wb-figure";
     this.figure.dataset.chart = name;
@@ -80,8 +87,10 @@ class Figure {
     const spec = this.board.model.get("specs")[this.name];
     const embed = await vegaEmbed();
     const font = getComputedStyle(this.figure).getPropertyValue("--jp-ui-font-family") || "sans-serif";
-    const first = this.board.latest.get(this.name) ?? { revision: 0, rows: [], text: "" };
-    const filled = { ...structuredClone(spec), datasets: { rows: rowsOf(first, first.buffers) } };
+    const first = this.parts();
+    const datasets = Object.fromEntries(sourcesOf(spec).map((source) => [source, []]));
+    for (const [source, part] of first) datasets[source] = rowsOf(part, part.buffers);
+    const filled = { ...structuredClone(spec), datasets };
     const made = await embed(this.canvas, filled, {
       actions: false,
       renderer: "canvas",
@@ -94,6 +103,7 @@ class Figure {
     this.made = made;
     this.view = this.figure.view = made.view; // on the element too, for tests and the console
     this.width = this.figure.clientWidth;
+    this.drawn = new Map();
     this.told(first);
     this.recolor();
     this.listen(spec);
@@ -105,21 +115,37 @@ class Figure {
     if (!this.view || !this.isSeen || this.isDrawing) return;
     this.isDrawing = true;
     try {
-      let latest;
-      while ((latest = this.board.latest.get(this.name)) && latest.revision !== this.drawn && this.view) {
-        const changes = this.view.changeset().remove(() => true).insert(rowsOf(latest, latest.buffers));
-        await this.view.change("rows", changes).runAsync();
-        this.told(latest);
+      let fresh;
+      while (this.view && (fresh = this.fresh()).length) {
+        for (const [source, part] of fresh) {
+          const changes = this.view.changeset().remove(() => true).insert(rowsOf(part, part.buffers));
+          this.view.change(source, changes);
+        }
+        await this.view.runAsync();
+        this.told(fresh);
       }
     } finally {
       this.isDrawing = false;
     }
   }
 
-  told({ revision, text }) {
-    this.drawn = revision;
-    this.caption.textContent = text ?? "";
-    this.figure.dataset.revision = revision;
+  /** What was last sent to this chart, by source: `rows`, and those sent as `chart:source`. */
+  parts() {
+    const main = this.board.latest.get(this.name) ?? { revision: 0, rows: [], text: "" };
+    const others = [...this.board.latest].filter(([key]) => key.startsWith(`${this.name}:`));
+    return [["rows", main], ...others.map(([key, part]) => [key.slice(this.name.length + 1), part])];
+  }
+
+  fresh() {
+    return this.parts().filter(([source, { revision }]) => revision !== this.drawn.get(source));
+  }
+
+  told(parts) {
+    for (const [source, { revision, text }] of parts) {
+      this.drawn.set(source, revision);
+      if (source === "rows") this.caption.textContent = text ?? "";
+    }
+    this.figure.dataset.revision = Math.max(...this.drawn.values());
   }
 
   recolor() {
@@ -139,17 +165,33 @@ class Figure {
     const selecting = (spec.params ?? []).filter((each) => each.select && each.bind !== "scales");
     for (const { name, select } of selecting) {
       const isInterval = (select.type ?? select) === "interval";
-      const report = () => this.board.onFrame(`${this.name}/${name}`, () => this.report(name, isInterval));
-      this.view.addSignalListener(name, report);
-      // a click on what is selected already changes no signal, yet says something
-      if (!isInterval) this.view.addEventListener("click", (_, item) => item?.datum && report());
+      const later = (task) => this.board.onFrame(`${this.name}/${name}`, () => this.view && task());
+      if (isInterval) {
+        this.view.addSignalListener(name, () => later(() => this.reportRanges(name)));
+        continue;
+      }
+      // not by the signal: a click on what is selected already changes none, yet says something
+      this.view.addEventListener("click", ({ shiftKey }, item) => {
+        if (item?.datum) later(() => this.reportPoints(name, shiftKey));
+      });
     }
   }
 
-  report(name, isInterval) {
-    if (!this.view) return;
-    const told = isInterval ? { ranges: this.view.signal(name) ?? {} } : { points: this.points(name) };
-    this.board.tell(this.name, name, told);
+  reportRanges(name) {
+    if (this.isClearing !== name) this.board.tell(this.name, name, { ranges: this.view.signal(name) ?? {} });
+    this.isClearing = null;
+  }
+
+  reportPoints(name, shift) {
+    this.board.tell(this.name, name, { points: this.points(name), shift });
+  }
+
+  /** Take a rectangle away without telling anybody: it is no longer what is selected. */
+  clear(name) {
+    if (!this.view || !Object.keys(this.view.signal(name) ?? {}).length) return;
+    this.isClearing = name;
+    for (const axis of ["x", "y"]) this.view.signal(`${name}_${axis}`, []);
+    this.view.runAsync();
   }
 
   points(name) {
@@ -194,6 +236,9 @@ class Board {
   }
 
   receive(message, buffers) {
+    if (message.kind === "clear") {
+      for (const figure of this.figures) if (figure.name === message.chart) figure.clear(message.name);
+    }
     if (message.kind !== "rows") return;
     for (const [name, part] of Object.entries(message.charts)) this.keep(name, part, buffers);
     this.schedule();

@@ -21,9 +21,10 @@ class ChartBoard(anywidget.AnyWidget):
     """Charts by name, and the rows last sent to each.
 
     `board = ChartBoard({"trade-off": chart})` compiles nothing in Python: the page builds each view once, and
-    `board.update({"trade-off": rows})` replaces the rows of its one named data source. Updates may come from
-    any thread and as often as they like: the page draws the latest on its next frame, and only charts that
-    can be seen. Zoom and selections stay over updates and over a change of theme.
+    `board.update({"trade-off": rows})` replaces the rows of its data source named `rows`. Other sources of a
+    chart have rows of their own (`"trade-off:versions"`), so that what rests does not travel when the rest
+    moves. Updates may come from any thread and as often as they like: the page draws the latest on its next
+    frame, and only charts that can be seen. Zoom and selections stay over updates and over a change of theme.
     """
 
     _esm = _HERE / "board.js"
@@ -44,6 +45,7 @@ class ChartBoard(anywidget.AnyWidget):
         self._lock = threading.Lock()
         self._is_heard = False
         self._revision = 0
+        self._shown: dict[str, rows.Rows] = {}  # as they were given
         self._listeners: list[Callable[[selections.Selection], None]] = []
         bundle.bring_to_page()
         specs = {name: _spec(chart) for name, chart in charts.items()}
@@ -55,7 +57,7 @@ class ChartBoard(anywidget.AnyWidget):
         """Show these rows in these charts; the others keep theirs.
 
         Args:
-            charts: rows by chart name.
+            charts: rows by chart name, or by `chart:source`.
             texts: what a chart shows in words, by chart name, for a screen reader.
 
         Returns:
@@ -65,7 +67,7 @@ class ChartBoard(anywidget.AnyWidget):
             KeyError: a name this board has no chart for.
         """
         for name in charts:
-            if name not in self.specs:
+            if name.partition(":")[0] not in self.specs:
                 raise KeyError(f"this board has no chart {name!r}; it has: {', '.join(self.specs)}")
         cleaned = {name: rows.plain(each) for name, each in charts.items()}
         with self._lock:
@@ -76,18 +78,30 @@ class ChartBoard(anywidget.AnyWidget):
                 self._send_rows(told)
             return self._revision
 
-    def replace(self, name: str, chart: Any, shown: rows.Rows) -> None:
-        """Put another chart in the place of `name`, with its rows."""
-        with self._lock:
-            self._revision += 1
-            self.latest = {**self.latest, name: self._told(name, rows.plain(shown), None)}
-            if self._is_heard:
-                self._send_rows({name: self.latest[name]})
+    def show(self, charts: Mapping[str, rows.Rows], texts: Mapping[str, str] | None = None) -> None:
+        """Show these rows in these charts; what a chart shows already does not travel again."""
+        fresh = {name: each for name, each in charts.items() if self._shown.get(name) != each}
+        if fresh:
+            self.update(fresh, texts)
+            self._shown.update(fresh)
+
+    def replace(
+        self, name: str, chart: Any, shown: rows.Rows | Mapping[str, rows.Rows], text: str | None = None
+    ) -> None:
+        """Put another chart in the place of `name`, with its rows (by `chart:source` where it has more)."""
+        named = shown if isinstance(shown, Mapping) else {name: shown}
+        self.update(named, None if text is None else {name: text})
+        self._shown.update(named)
         self.specs = {**self.specs, name: _spec(chart)}
 
+    def clear(self, chart: str, name: str) -> None:
+        """Take away a rectangle that was drawn in a chart; nobody is told."""
+        self.send({"kind": "clear", "chart": chart, "name": name})
+
     def shown(self, name: str) -> list[dict[str, Any]]:
-        """The rows last sent to a chart."""
-        return list(self.latest.get(name, {}).get("rows", []))
+        """The rows last sent to a chart, of all its sources; of one source with `chart:source`."""
+        parts = [part for key, part in self.latest.items() if key == name or key.startswith(f"{name}:")]
+        return [row for part in parts for row in part["rows"]]
 
     def selection(self, chart: str, name: str) -> selections.Selection | None:
         """What is selected in a chart now, or None where nothing ever was."""

@@ -10,6 +10,7 @@ from typing import Any
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
 
+MAIN = "rows"  # the source of a chart that has one
 COLUMNS_FROM = 100  # rows; below, column buffers cost more than they save
 
 
@@ -25,6 +26,16 @@ def packed(charts: Mapping[str, Rows]) -> tuple[dict[str, Any], list[bytes]]:
 def plain(rows: Rows) -> list[dict[str, Any]]:
     """Rows as JSON can hold them: NaN and infinity become None, NumPy's numbers Python's."""
     return [{key: _plain(value) for key, value in row.items()} for row in rows]
+
+
+def sources(spec: Any) -> list[str]:
+    """The names of the data sources a spec draws, the main one first."""
+    if isinstance(spec, list):
+        return [*dict.fromkeys([MAIN, *(name for each in spec for name in sources(each))])]
+    if not isinstance(spec, Mapping):
+        return [MAIN]
+    own = [data["name"]] if isinstance(data := spec.get("data"), Mapping) and "name" in data else []
+    return [*dict.fromkeys([MAIN, *own, *(name for each in spec.values() for name in sources(each))])]
 
 
 def _plain(value: Any) -> Any:

@@ -9,11 +9,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class PointSelection:
-    """Marks that were clicked: the values of the selection's fields, one mapping per mark."""
+    """Marks that were clicked: the values of the selection's fields, one mapping per mark.
+
+    Attributes:
+        is_adding: with the shift key, which adds to what is selected or takes it away.
+    """
 
     chart: str
     name: str
     values: tuple[Mapping[str, Any], ...]
+    is_adding: bool = False
 
     def of(self, field: str) -> tuple[Any, ...]:
         """The values of one field: `selection.of("id")`."""
@@ -49,7 +54,8 @@ def from_front_end(chart: str, name: str, told: Mapping[str, Any]) -> Selection:
         ValueError: it is neither.
     """
     if isinstance(told.get("points"), list):
-        return PointSelection(chart, name, tuple(dict(value) for value in told["points"]))
+        values = tuple(dict(value) for value in told["points"])
+        return PointSelection(chart, name, values, told.get("shift") is True)
     if isinstance(told.get("ranges"), Mapping):
         ranges = {field: (min(ends), max(ends)) for field, ends in told["ranges"].items()}
         return IntervalSelection(chart, name, ranges)

@@ -38,7 +38,7 @@ class LayerRecord:
     shape: tuple[int, ...]
     parameters: int
     nonzero: int
-    bits: int
+    bits: float
     claimed_bytes: int
     macs: int | None
 

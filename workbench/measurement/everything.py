@@ -61,15 +61,20 @@ def measuring(
     stored: int | None = None,
     name: str | None = None,
     seconds: float = SECONDS,
+    is_judged: bool = True,
 ) -> Steps[Report]:
-    """The generator behind `measure`; stopped, it returns what it has, and the report's notes say so."""
+    """The generator behind `measure`; stopped, it returns what it has, and the report's notes say so.
+
+    Without `is_judged` the data are left alone: everything but accuracy.
+    """
     if batch < 1 or threads < 1:
         raise WorkbenchError(f"batch and threads must be at least 1, got {batch} and {threads}")
     chosen = [find(each) for each in runtimes]
     run = _Run(work, subject(work, model), is_baseline=model is None)
     yield from run.announce(0.0, "measuring")
     run.notes.extend(work.notes)
-    yield from run.judge(split)
+    if is_judged:
+        yield from run.judge(split)
     for index, runtime in enumerate(chosen):
         start = 0.5 + 0.5 * index / len(chosen)
         yield from run.time(runtime, batch, threads, seconds, start, 0.5 / len(chosen))

@@ -16,16 +16,16 @@ KINDS = ("claimed", "stored", "measured")
 
 def text(report: Report) -> str:
     """The report in aligned lines."""
-    grid = [("", *KINDS, "baseline", "change"), *_grid(report)]
-    widths = [max(len(line[column]) for line in grid) for column in range(6)]
-    body = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in grid]
+    lines = [("", *KINDS, "baseline", "change"), *grid(report)]
+    widths = [max(len(line[column]) for line in lines) for column in range(6)]
+    body = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
     return "\n".join(each.rstrip() for each in [_heading(report), "", *body, "", *_remarks(report)])
 
 
 def html(report: Report) -> str:
     """The report as a table that takes its colors from JupyterLab's theme."""
     head = "".join(f"<th>{each}</th>" for each in ("", *KINDS, "baseline", "change"))
-    body = "".join(_line(cells) for cells in _grid(report))
+    body = "".join(_line(cells) for cells in grid(report))
     said = f"<p class='wb-said'>{escape(report.sentence)}</p>" if report.sentence else ""
     notes = "".join(f"<li>{escape(each)}</li>" for each in _notes(report))
     return (
@@ -34,7 +34,7 @@ def html(report: Report) -> str:
     )
 
 
-def _grid(report: Report) -> list[tuple[str, ...]]:
+def grid(report: Report) -> list[tuple[str, ...]]:
     """Cells for people: figure, claimed, stored, measured, baseline, change; one line for each figure."""
     lines: dict[str, Row] = {}
     cells: dict[str, dict[str, str]] = {}

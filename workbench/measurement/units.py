@@ -7,7 +7,8 @@ this file needs torch, so charts, panels and magics can all write a figure the s
 from __future__ import annotations
 
 import math
-import re
+
+from workbench.measurement import typed
 
 UNKNOWN = "–"
 SIZE_NOTE = "1 KB = 1,000 bytes"
@@ -23,14 +24,8 @@ def size(number: float | None) -> str:
 
 def bytes_of(written: float | str) -> int | None:
     """The bytes that a number or a text like `30 KB` means; None where it means none."""
-    if isinstance(written, str):
-        found = re.fullmatch(r"\s*([0-9][0-9_,]*\.?[0-9]*|\.[0-9]+)\s*([kmg]?)b?\s*", written, re.IGNORECASE)
-        if found is None:
-            return None
-        factor = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}[found[2].lower()]
-        written = float(found[1].replace(",", "").replace("_", "")) * factor
-    is_number = isinstance(written, (int, float)) and not isinstance(written, bool)
-    return int(written) if is_number and _is_known(written) and written >= 1 else None
+    found = typed.size(written)
+    return None if found is None else int(found)
 
 
 def count(number: float | None) -> str:

@@ -4,6 +4,7 @@
 `*_box.py` show one part of it each.
 """
 
+from workbench.panels.compare import Compare
 from workbench.panels.distillation import Distillation
 from workbench.panels.factorization import Factorization
 from workbench.panels.pruning import Pruning
@@ -12,4 +13,13 @@ from workbench.panels.sensitivity import Sensitivity
 from workbench.panels.sharing import Sharing
 from workbench.panels.studio import Workbench
 
-__all__ = ["Distillation", "Factorization", "Pruning", "Quantization", "Sensitivity", "Sharing", "Workbench"]
+__all__ = [
+    "Compare",
+    "Distillation",
+    "Factorization",
+    "Pruning",
+    "Quantization",
+    "Sensitivity",
+    "Sharing",
+    "Workbench",
+]

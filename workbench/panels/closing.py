@@ -9,8 +9,13 @@ import ipywidgets
 
 def close(root: ipywidgets.Widget) -> None:
     """Close `root`, what it refers to, and their layouts and styles."""
-    for widget in [*_below(root, set())]:
+    for widget in below(root):
         ipywidgets.Widget.close(widget)  # not what a class has made of it, which may end up here again
+
+
+def below(root: ipywidgets.Widget) -> list[ipywidgets.Widget]:
+    """Every widget that `root` refers to, each once, children first, `root` last."""
+    return [*_below(root, set())]
 
 
 def _below(widget: ipywidgets.Widget, seen: set[int]) -> Iterator[ipywidgets.Widget]:

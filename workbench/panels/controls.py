@@ -10,6 +10,7 @@ import ast
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Any
 
 import ipywidgets
@@ -157,7 +158,7 @@ def _meant(option: Option, typed: str) -> Any:
         return tuple(name.strip() for name in typed.split(",") if name.strip())
     if option.kind == "reference" and typed.isidentifier():
         is_text = typed in option.choices if option.choices else not isinstance(option.default, Reference)
-        return typed if is_text else Reference(typed)
+        return typed if is_text or iskeyword(typed) else Reference(typed)
     if option.kind == "text":
         return typed
     try:

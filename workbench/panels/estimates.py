@@ -10,6 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.panels import points
@@ -46,8 +47,9 @@ class Estimates:
         self.preview: Preview | None = None
         self.known = Known(has_data=work.validation is not None)
         self.worker = Worker(self._failed, work.threads)
-        self.previewer = self._previewer = Previewer(work)
-        self._judge = Worker(self._failed, work.threads)
+        self.previewer = self._previewer = Previewer(work)  # the second always begins from the original
+        self._start: str | None = None  # the version that the first begins from
+        self._judge = Worker(failed, work.threads)  # what arithmetic has told stands, whatever the data do
         self._tell = tell
         self._told_failure = failed
         self._lock = threading.Lock()
@@ -56,21 +58,22 @@ class Estimates:
         self._original: tuple[LayerRecord, ...] = ()
         self._of_version: dict[str, tuple[LayerRecord, ...]] = {}
 
-    def ask(self, recipe: Recipe, names: Mapping[str, Any]) -> None:
-        """Preview a recipe now, instead of the one before."""
+    def ask(self, recipe: Recipe, names: Mapping[str, Any], start: Version | None = None) -> None:
+        """Preview a recipe now, instead of the one before; from `start` where there is one."""
         self._judge.drop()
-        self.worker.ask(lambda: self._previewing(recipe, names))
+        self.worker.ask(lambda: self._previewing(recipe, names, start))
 
-    def look_at(self, version: Version) -> None:
+    def look_at(self, version: Version, start: Version | None = None) -> None:
         """Nothing is to be previewed: a version is shown, and its layers are wanted."""
         self._judge.drop()
         self.worker.drop()
-        self.worker.later(lambda: self._looking_at(version))
+        self.worker.later(lambda: self._looking_at(version, start))
 
     def learn_the_baseline(self) -> None:
         """Find out about the original, the quickest first; its latency when the hand rests."""
         self.worker.later(self._measuring)
         self._judge.later(self._judging_the_baseline)
+        self._judge.later(self._timing_the_baseline)
 
     def later(self, make: Make) -> None:
         """Do something that takes seconds in the time between."""
@@ -104,8 +107,18 @@ class Estimates:
             now = self.preview.layers
         return points.layers(self._original, now)
 
-    def _previewing(self, recipe: Recipe, names: Mapping[str, Any]) -> Iterator[None]:
+    def _begin_from(self, start: Version | None) -> None:
+        """Preview from a version from now on; what was kept of the one before goes."""
+        from workbench.preview import Previewer
+
+        if (start.id if start is not None else None) == self._start:
+            return
+        made = Previewer(self.work, start.candidate) if start is not None else self._previewer
+        self.previewer, self._start = made, start.id if start is not None else None
+
+    def _previewing(self, recipe: Recipe, names: Mapping[str, Any], start: Version | None) -> Iterator[None]:
         """What arithmetic can tell; the rest of the estimate is left to the other thread."""
+        self._begin_from(start)
         previews = self.previewer.previewing(recipe, names=names)
         first = next(previews)
         self._current = previews
@@ -113,10 +126,18 @@ class Estimates:
         if first.is_final or self._first_accuracy_took > QUICK:
             self._publish(previews, first)
         if not first.is_final:
-            self._judge.ask(lambda: self._judging(previews))
+            self._judge.ask(lambda: self._judging(previews, first))
         yield
 
-    def _judging(self, previews: Iterator[Preview]) -> Iterator[None]:
+    def _judging(self, previews: Iterator[Preview], first: Preview) -> Iterator[None]:
+        """Publish the accuracy as it becomes known; where the data fail, what was known `first`."""
+        try:
+            yield from self._accuracies(previews)
+        except Exception:
+            self._publish(previews, replace(first, is_final=True))
+            raise
+
+    def _accuracies(self, previews: Iterator[Preview]) -> Iterator[None]:
         """Publish the first accuracy at once, then about ten a second, and the last."""
         shown_at = began = time.monotonic()
         for index, preview in enumerate(previews):
@@ -135,9 +156,10 @@ class Estimates:
             self.preview = preview
         self._tell("figures")
 
-    def _looking_at(self, version: Version) -> Iterator[None]:
+    def _looking_at(self, version: Version, start: Version | None) -> Iterator[None]:
         from workbench.measurement.compute import layers
 
+        self._begin_from(start)
         if version.id not in self._of_version:
             yield
             self._of_version[version.id] = tuple(layers(version.candidate, self.work))
@@ -150,21 +172,26 @@ class Estimates:
         size = known(self.work).size
         self._learned(stored=size.stored, claimed=size.claimed)
         yield
-        found = next(self.previewer.previewing(Recipe()))
+        found = next(self._previewer.previewing(Recipe()))
         self._original = found.layers
         self._learned(macs=found.macs, parameters=found.parameters)
         self._tell("layers")
 
     def _judging_the_baseline(self) -> Iterator[None]:
-        """Its accuracy, and its latency."""
-        from workbench.measurement import measuring
+        """Its accuracy."""
         from workbench.measurement.baselines import evaluating_baseline
 
         if self.work.validation is not None:
             evaluation = yield from evaluating_baseline(self.work, "validation")
             self._learned(accuracy=evaluation.accuracy)
+
+    def _timing_the_baseline(self) -> Iterator[None]:
+        """Its latency, whether or not its data can be read."""
+        from workbench.measurement import measuring
+
         if self.work.example is not None:
-            report = yield from measuring(self.work, runtimes=("pytorch",), seconds=_TIMING)
+            steps = measuring(self.work, runtimes=("pytorch",), seconds=_TIMING, is_judged=False)
+            report = yield from steps
             self._learned(latency=report.latency)
 
     def _learned(self, **found: Any) -> None:

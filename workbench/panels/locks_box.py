@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import ipywidgets
 
 from workbench.errors import WorkbenchError
+from workbench.panels import lock_words
+from workbench.panels.layer_link import Follower
 from workbench.panels.session import Session
-from workbench.techniques.prune_channels import PruneChannels
 
 if TYPE_CHECKING:
     from workbench.algorithms.channels.locks import Lock
@@ -25,7 +26,7 @@ class LocksBox:
     Tracing a large model takes seconds, so it is done when it is asked for, in the session's worker.
     """
 
-    topics = ("recipe", "work")
+    topics = ("recipe", "work", "layer")
 
     def __init__(self, session: Session) -> None:
         self.shown: tuple[Lock, ...] = ()
@@ -39,6 +40,7 @@ class LocksBox:
         self._list = ipywidgets.Select(rows=_ROWS, tooltip="Look at one layer; arrow keys move on")
         self._list.add_class("wb-list")
         self._list.observe(lambda _: self._tell(), "value")
+        self._link = Follower(session, self._list)
         self._list.layout.display = "none"
         self._told = ipywidgets.HTML()
         self.widget = ipywidgets.VBox([ipywidgets.HBox([self._ask, self._said]), self._list, self._told])
@@ -63,13 +65,12 @@ class LocksBox:
 
     def refresh(self) -> None:
         """Another model, or other layers kept by name: what is shown is found again."""
+        self._link.follow()
         if self._asked is not None and self._asked != self._question():
             self.show()
 
     def _question(self) -> tuple[object, tuple[str, ...]]:
-        steps = (each for each in self._session.recipe if isinstance(each, PruneChannels))
-        step = next(steps, None)
-        return self._session.work, step.keep if step is not None else ()
+        return self._session.work, lock_words.kept_by(self._session.recipe)
 
     def _tracing(self) -> Iterator[None]:
         yield
@@ -101,7 +102,7 @@ class LocksBox:
 
     def _tell(self) -> None:
         found = next((each for each in self.shown if each.layer == self._list.value), None)
-        self._told.value = _words(found) if found is not None else ""
+        self._told.value = lock_words.words(found) if found is not None else ""
 
     def _say(self, text: str, is_error: bool = False) -> None:
         inner = f'<span class="wb-error" role="alert">✕ {escape(text)}</span>' if is_error else escape(text)
@@ -112,25 +113,3 @@ def _line(each: Lock, width: int) -> str:
     """`conv1   6 channels   free`, padded to columns for a fixed-width font."""
     state = "locked" if each.is_locked else "free" if len(each.together) == 1 else "coupled"
     return f"{each.layer:<{width}}  {f'{each.units:,} {each.word}':>14}  {state}".replace(" ", "\u00a0")
-
-
-def _words(each: Lock) -> str:
-    """What holds for one layer, in sentences."""
-    others = [name for name in each.together if name != each.layer]
-    lines = [
-        f"<b>{escape(each.layer)} is locked:</b> {escape(each.reason)}."
-        if each.is_locked
-        else f"<b>{escape(each.layer)}</b> can lose {escape(each.word)}."
-    ]
-    if others:
-        lines.append(
-            f"It shrinks only together with {_code(others)}: they make the same {escape(each.word)}."
-        )
-    if each.reads:
-        verb = "would shrink" if each.is_locked else "shrink" if len(each.reads) > 1 else "shrinks"
-        lines.append(f"{_code(each.reads)} {verb} with it: what it makes is read or normalized there.")
-    return "".join(f"<p>{line}</p>" for line in lines)
-
-
-def _code(names: list[str] | tuple[str, ...]) -> str:
-    return ", ".join(f"<code>{escape(name)}</code>" for name in names)

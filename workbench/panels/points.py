@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workbench.charts.layers import Layer
 from workbench.charts.tradeoff import Point
+from workbench.measurement.by_layer import Pair, full_rank, pairs
+from workbench.measurement.found import Found, Timed
+from workbench.panels.picking import found_of
 
 if TYPE_CHECKING:
-    from workbench.measurement.accuracy import Accuracy
     from workbench.measurement.compute import LayerRecord
     from workbench.panels.figures import Known
     from workbench.preview import Preview
@@ -17,16 +20,26 @@ if TYPE_CHECKING:
     from workbench.versions import Version
 
 ORIGINAL, PREVIEW = "original", "preview"
+_LOOKED_AT = 5  # the newest versions' reports say what is not known of the baseline by itself
 
 
-def of_baseline(known: Known, runtime: str, versions: Sequence[Version]) -> Point:
-    """The pinned square."""
-    timed = [
-        v.report.latency[runtime].baseline_ms for v in versions if v.report and runtime in v.report.latency
-    ]
-    latency = known.median_ms(runtime) or (timed[-1] if timed else None)
-    return Point(
-        ORIGINAL, "baseline", "baseline", (), *_interval(known.accuracy), size=known.stored, latency=latency
+def of_baseline(known: Known, versions: Sequence[Version]) -> Point:
+    """The pinned square: what is known by itself, and what the versions' reports say beside theirs."""
+    told = (Found.of_baseline(each.report) for each in reversed(versions[-_LOOKED_AT:]) if each.report)
+    found = functools.reduce(Found.or_else, told, found_of_known(known))
+    return Point(ORIGINAL, "baseline", "baseline", (), found)
+
+
+def found_of_known(known: Known) -> Found:
+    """What a panel has found of the baseline so far."""
+    timed = {name: Timed.of(each) for name, each in known.latency.items()}
+    return Found(
+        known.accuracy,
+        stored=known.stored,
+        claimed=known.claimed,
+        macs=known.macs,
+        parameters=known.parameters,
+        latency=timed,
     )
 
 
@@ -37,59 +50,47 @@ def of_preview(preview: Preview) -> Point:
         "≈ before training" if preview.is_before_training else "≈ preview",
         "preview",
         _families(preview.previewed),
-        *_interval(preview.accuracy),
-        size=preview.estimated_bytes,
-        recipe=str(preview.previewed),
+        Found.of_preview(preview),
+        str(preview.previewed),
     )
 
 
-def of_version(version: Version, runtime: str, is_selected: bool) -> Point:
+def of_version(version: Version) -> Point:
     """A solid mark."""
-    report = version.report
-    latency = report.latency.get(runtime) if report else None
-    return Point(
-        version.id,
-        version.name,
-        "version",
-        _families(version.recipe),
-        *_interval(report.accuracy if report else None),
-        size=version.packed_bytes,
-        latency=latency.median_ms if latency else None,
-        recipe=str(version.recipe),
-        is_selected=is_selected,
-    )
+    families = _families(version.recipe)
+    return Point(version.id, version.name, "version", families, found_of(version), str(version.recipe))
 
 
 def layers(original: Iterable[LayerRecord], now: Iterable[LayerRecord]) -> list[Layer]:
-    """What each layer keeps beside what it had; the thin layers one was split into count as that one."""
-    had = {record.name: record.claimed_bytes for record in original}
-    parts: dict[str, list[LayerRecord]] = {}
-    for record in now:
-        parts.setdefault(_origin(record.name, had), []).append(record)
-    return [_layer(name, had.get(name, 0), records) for name, records in parts.items()]
+    """What each layer has now beside what it had; the thin layers one was split into count as that one."""
+    found = pairs(original, now)
+    if not any(pair.before and pair.now for pair in found):  # another net: nothing to compare it with
+        found = [pair for pair in found if pair.now is not None]
+    return [_layer(pair) for pair in found]
 
 
-def _origin(name: str, known: Mapping[str, Any]) -> str:
-    """The layer of the original that a layer is, or is a part of: `fc1` for `fc1.0`; else its own name."""
-    outer = name
-    while outer and outer not in known:
-        outer = outer.rpartition(".")[0]
-    return outer or name
-
-
-def _layer(name: str, had: float, records: Sequence[LayerRecord]) -> Layer:
-    largest = max(records, key=lambda record: record.parameters)
-    parameters = sum(record.parameters for record in records)
+def _layer(pair: Pair) -> Layer:
+    had, now = pair.before, pair.now
+    one = now or had
+    assert one is not None
     return Layer(
-        name=name,
-        kind=largest.kind if len(records) == 1 else f"{len(records)} thin layers",
-        original_bytes=had,
-        kept_bytes=sum(record.claimed_bytes for record in records),
-        parameters=parameters,
-        nonzero=sum(record.nonzero for record in records),
-        bits=sum(record.bits * record.parameters for record in records) / max(parameters, 1),
-        shape=largest.shape,
-        parts=len(records),
+        name=pair.name,
+        kind=one.kind,
+        original_bytes=had.claimed_bytes if had else 0,
+        kept_bytes=now.claimed_bytes if now else 0,
+        parameters=now.parameters if now else 0,
+        nonzero=now.nonzero if now else 0,
+        bits=now.bits if now else None,
+        shape=one.shape,
+        parts=pair.parts,
+        original_parameters=had.parameters if had else None,
+        original_zeros=1 - had.nonzero / max(had.parameters, 1) if had else None,
+        original_bits=had.bits if had else None,
+        original_rank=full_rank(had.shape) if had else None,
+        macs=now.macs if now else 0 if had and had.macs is not None else None,
+        original_macs=had.macs if had else None,
+        ranks=pair.ranks,
+        full_rank=full_rank(now.shape) if now else None,
     )
 
 
@@ -106,9 +107,3 @@ def curve(histories: Iterable[Iterable[Mapping[str, Any]]]) -> list[dict[str, An
 
 def _families(recipe: Recipe) -> tuple[str, ...]:
     return tuple(step.family for step in recipe)
-
-
-def _interval(accuracy: Accuracy | None) -> tuple[float | None, float | None, float | None, int | None]:
-    if accuracy is None:
-        return None, None, None, None
-    return accuracy.value, accuracy.low, accuracy.high, accuracy.n

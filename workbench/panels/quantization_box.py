@@ -12,6 +12,7 @@ from workbench.charts import quantization_grid, quantization_ranges, quantizatio
 from workbench.errors import WorkbenchError, WorkloadError
 from workbench.live.board import ChartBoard
 from workbench.live.selections import PointSelection, Selection
+from workbench.panels.layer_link import Follower
 from workbench.panels.session import Session
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class QuantizationBox:
         weights: what is drawn of the chosen layer. errors, ranges: of all layers and places.
     """
 
-    topics = ("figures", "versions")
+    topics = ("figures", "versions", "layer")
 
     def __init__(self, session: Session) -> None:
         self.weights: RoundedWeights | None = None
@@ -64,6 +65,7 @@ class QuantizationBox:
             description="and of it", style=wide, options=[NOISIEST, ALL], tooltip="Which output channel"
         )
         self._layer.observe(lambda _: self._draw_weights(), "value")
+        self._link = Follower(session, self._layer)
         self._channel.observe(lambda _: self._draw_weights(), "value")
         choice = ipywidgets.HBox([self._layer, self._channel])
         choice.layout.flex_flow = "row wrap"
@@ -78,6 +80,7 @@ class QuantizationBox:
     def refresh(self) -> None:
         """Show what is known of the recipe: at once where it is previewed, else when the worker has it."""
         session = self._session
+        self._link.follow()
         preview = session.estimates.preview
         if session.version is not None or (preview is not None and preview.recipe == session.recipe):
             self._look()
@@ -209,3 +212,4 @@ class QuantizationBox:
             names = [name for name in selection.of("name") if name in self._layer.options]
             if names:
                 self._layer.value = names[-1]
+                self._session.look_at(names[-1])

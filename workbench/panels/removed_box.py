@@ -14,6 +14,7 @@ from workbench.errors import WorkbenchError
 from workbench.live import kept
 from workbench.live.board import ChartBoard
 from workbench.measurement import units
+from workbench.panels.layer_link import Follower
 from workbench.panels.session import Session
 from workbench.randomness import step_seed
 from workbench.recipe import Recipe
@@ -29,7 +30,7 @@ class RemovedBox:
     recipe has `PruneChannels`, which channels. Worked out in the session's worker, after each preview.
     """
 
-    topics = ("figures", "versions")
+    topics = ("figures", "versions", "layer")
 
     def __init__(self, session: Session) -> None:
         self.shown: Picture | None = None
@@ -43,6 +44,7 @@ class RemovedBox:
             description="what stays of", style={"description_width": "auto"}, tooltip="Which layer to look at"
         )
         self._layer.observe(lambda _: self._draw(), "value")
+        self._link = Follower(session, self._layer, lambda name: name.rpartition(".")[0])
         self._channels = ipywidgets.VBox([self.board.place("channels")])
         self._channels.add_class("wb-scroll")
         self._channels.layout.display = "none"
@@ -51,6 +53,7 @@ class RemovedBox:
 
     def refresh(self) -> None:
         """Show the recipe as it is now, as soon as the worker has it."""
+        self._link.follow()
         if not self._is_due:
             self._is_due = True
             self._session.estimates.worker.later(self._working)

@@ -8,6 +8,7 @@ import ipywidgets
 
 from workbench.measurement import units
 from workbench.panels.session import Session
+from workbench.panels.traits import set_changed
 
 
 class RunBox:
@@ -38,26 +39,19 @@ class RunBox:
         """Show the job and the status as they are."""
         session, job = self._session, self._session.runs.job
         is_running = session.is_running
-        _set(self._run, disabled=is_running or not len(session.recipe))
-        _set(self._stop, disabled=not is_running or (job is not None and job.state == "stopping"))
+        set_changed(self._run, disabled=is_running or not len(session.recipe))
+        set_changed(self._stop, disabled=not is_running or (job is not None and job.state == "stopping"))
         self._bar.layout.visibility = "visible" if is_running else "hidden"
         message, left = "", ""
         if job is not None and is_running:
-            _set(self._bar, value=job.progress.fraction or 0.0)
+            set_changed(self._bar, value=job.progress.fraction or 0.0)
             left = f"{units.seconds(job.remaining)} left" if job.remaining is not None else ""
             message = job.progress.message
-        _set(self._left, value=left)
-        _set(self._status, value=_line(session.error, session.status or message))
+        set_changed(self._left, value=left)
+        set_changed(self._status, value=_line(session.error, session.status or message))
 
 
 def _line(error: str, status: str) -> str:
     if error:
         return f'<span class="wb-error" role="alert">✕ {escape(error)}</span>'
     return f'<span role="status">{escape(status)}</span>'
-
-
-def _set(widget: ipywidgets.Widget, **values: object) -> None:
-    """Set what differs: a trait that is set again travels again."""
-    for name, value in values.items():
-        if getattr(widget, name) != value:
-            setattr(widget, name, value)

@@ -40,8 +40,10 @@ class Runs:
         """The training records so far, epochs counted on from step to step."""
         return points.curve(list(self._stages))
 
-    def start(self, recipe: Recipe, names: Mapping[str, Any], seed: int) -> None:
-        """Begin to make a version of a recipe, in a thread of its own.
+    def start(
+        self, recipe: Recipe, names: Mapping[str, Any], seed: int, parent: Version | None = None
+    ) -> None:
+        """Begin to make a version of a recipe, in a thread of its own; from `parent` where there is one.
 
         Raises:
             WorkbenchError: one is going on, or there is nothing to run.
@@ -54,7 +56,7 @@ class Runs:
             raise WorkbenchError("the recipe is empty; add a step, or switch one on")
         self._stages, self.recipe = [], recipe
         steps = lambda: _Noted(  # noqa: E731
-            compressing(self._work, recipe, seed, names=names, tree=self._tree), self._note
+            compressing(self._work, recipe, seed, names=names, parent=parent, tree=self._tree), self._note
         )
         self.job = Job(steps, seed=seed, threads=self._work.threads)
         self.job.observe(self._told)

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 
 class Scans:
-    """Starts and stops scans.
+    """Starts and stops scans; one for all views of a session, so that each shows what another began."""
 
-    Args:
-        told: `told(job)` hears of it at start, five times a second, and at the end; see `Job.observe`.
-    """
-
-    def __init__(self, told: Callable[[Job[Sensitivity]], None]) -> None:
+    def __init__(self) -> None:
         self.job: Job[Sensitivity] | None = None
         self.scan: Sensitivity | None = None
-        self._told = told
+        self._listeners: list[Callable[[Job[Sensitivity]], None]] = []
+
+    def observe(self, listener: Callable[[Job[Sensitivity]], None]) -> None:
+        """Call `listener(job)` at start, five times a second, and at the end; see `Job.observe`."""
+        self._listeners.append(listener)
 
     @property
     def is_running(self) -> bool:
@@ -67,6 +67,10 @@ class Scans:
         """
         if self.job is not None:
             self.job.wait_for_end(timeout)
+
+    def _told(self, job: Job[Sensitivity]) -> None:
+        for listener in list(self._listeners):
+            listener(job)
 
     def _scanning(
         self, work: Workload, technique: Technique, leave: str, names: Mapping[str, Any] | None

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
-
-from workbench.panels import open_panels
+from workbench.panels import open_panels, styles
 from workbench.panels.closing import close
+from workbench.panels.paper.blocks import Block, Title, Words
+from workbench.panels.paper.told import pictures
+from workbench.panels.readable import Readable
 from workbench.panels.sensitivity_box import SensitivityBox
 from workbench.panels.session import Session
 from workbench.recipe import Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from workbench.exploration.records import Sensitivity as Scan
     from workbench.technique import Technique
     from workbench.workload import Workload
 
-_STYLE = Path(__file__).parent / "style.css"
 
-
-class Sensitivity(ipywidgets.VBox):
+class Sensitivity(Readable):
     """Press Scan: one layer after the other is compressed alone, and the one that hurts shows.
 
     >>> panel = wb.panels.Sensitivity(work, "Quantize")       # doctest: +SKIP
@@ -47,9 +45,8 @@ class Sensitivity(ipywidgets.VBox):
 
         self.session = Session(work, Recipe((one(technique),)), names=names)
         self.box = SensitivityBox(self.session)
-        style = ipywidgets.HTML(f"<style>{_STYLE.read_text(encoding='utf-8')}</style>")
-        style.layout.display = "none"
-        super().__init__([style, self.box.widget])
+        self.session.observe(lambda topic: self.box.refresh() if topic == "layer" else None)
+        super().__init__([styles.widget(), self.box.widget])
         self.add_class("wb-workbench")
         self._is_closed = False
         open_panels.opened(self)
@@ -69,6 +66,17 @@ class Sensitivity(ipywidgets.VBox):
         """Whether a scan is going on."""
         return self.box.scans.is_running
 
+    @property
+    def views(self) -> Sequence[Any]:
+        """Its one part."""
+        return (self.box,)
+
+    def told(self) -> list[Block]:
+        """What the panel says, as blocks to read."""
+        name, scan = self.session.work.name, self.scan
+        before = [Words("Nothing was scanned yet.")] if scan is None else self.box.told()
+        return [Title(f"{name}: which layer hurts", 3), *before, *pictures(self._boards())]
+
     def start(self) -> None:
         """What the Scan button does."""
         self.box.start()
@@ -85,11 +93,15 @@ class Sensitivity(ipywidgets.VBox):
         """
         self.box.wait(timeout)
 
+    def _is_busy(self) -> bool:
+        return self.is_running or super()._is_busy()
+
     def close(self) -> None:
         """Stop what runs and free every widget of the panel."""
         if self._is_closed:
             return
         self._is_closed = True
+        self._forget()
         self.box.close()
         self.session.close()
         open_panels.closed(self)

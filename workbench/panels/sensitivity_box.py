@@ -15,7 +15,8 @@ from workbench.exploration.records import ALONE, ONE_OUT, effect_text, strength_
 from workbench.live.board import ChartBoard
 from workbench.live.selections import PointSelection, Selection
 from workbench.measurement import units
-from workbench.panels.scans import Scans
+from workbench.panels.layer_link import Follower
+from workbench.panels.paper.blocks import Block, Table
 from workbench.panels.session import Session
 from workbench.technique import Technique, find, techniques
 
@@ -34,7 +35,7 @@ class SensitivityBox:
     A step of the recipe of the same technique gives the options that are not varied.
     """
 
-    topics = ("recipe", "work")
+    topics = ("recipe", "work", "layer")
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -42,7 +43,8 @@ class SensitivityBox:
         self._drawing = threading.RLock()
         self._is_loss = False
         self._is_closed = False
-        self.scans = Scans(self._told)
+        self.scans = session.scans
+        self.scans.observe(self._told)
         self.board = ChartBoard({_CHART: sensitivity.chart()}, {_CHART: []})
         self.board.on_selection(self._picked)
         names = [name for name, cls in techniques().items() if not cls.trains]
@@ -65,6 +67,7 @@ class SensitivityBox:
         for each in (self._technique, self._leave):
             each.observe(lambda _: self._asked_for_another(), "value")
         self._layer.observe(lambda _: self._draw(), "value")
+        self._link = Follower(session, self._layer)
         self.widget = self._laid_out()
         self.refresh()
 
@@ -111,6 +114,13 @@ class SensitivityBox:
         """
         self.scans.wait(timeout)
 
+    def told(self) -> list[Block]:
+        """The scan as a table, for readers without a kernel."""
+        if self.scan is None:
+            return []
+        header, *rows = self.scan.lines()
+        return [Table(self.scan.summary, header, tuple(rows))]
+
     def close(self) -> None:
         """End the scan: nobody looks at it any more."""
         self._is_closed = True
@@ -121,6 +131,7 @@ class SensitivityBox:
         if self._session.work is not self._work:
             self._work = self._session.work
             self.scans.forget()
+        self._link.follow()
         self._draw()
 
     def _asked_for_another(self) -> None:
@@ -134,9 +145,8 @@ class SensitivityBox:
         """The scan goes on, or has ended."""
         if self._is_closed or job is not self.scans.job:
             return
-        self._session.estimates.pause(job.is_running or self._session.is_running)
         if job.error is not None:
-            self._fail(job.error)
+            self._say(self._session.error, is_error=True)  # the session has heard of it first
         elif not job.is_running and job.result is None:
             self._say("stopped before the first layer was scanned")
         elif self.scan is not None and not job.is_running:
@@ -208,6 +218,7 @@ class SensitivityBox:
         """A click on a layer's row looks at it."""
         if isinstance(selection, PointSelection) and (picked := selection.of("name")):
             self.layer = str(picked[-1])
+            self._session.look_at(self.layer)
 
     def _laid_out(self) -> ipywidgets.VBox:
         first = ipywidgets.HBox([self._technique, self._leave])

@@ -10,29 +10,48 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, told
+from workbench.exploration.limits import Limits
 from workbench.job import Job
 from workbench.measurement import units
-from workbench.panels import missing, points, saving
+from workbench.panels import missing, points, saving, starting
+from workbench.panels.comparisons import Comparisons
 from workbench.panels.estimates import Estimates
+from workbench.panels.picking import Picking
 from workbench.panels.runs import Runs
+from workbench.panels.scans import Scans
 from workbench.panels.steps import Draft
 from workbench.panels.undo import Moment, Moments
 from workbench.preferences import Preferences, preferred
 from workbench.recipe import Recipe
+from workbench.run import NO_ACCURACY
 from workbench.runtimes import runtimes
 from workbench.technique import find
 
 if TYPE_CHECKING:
+    from workbench.exploration.records import Sensitivity
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
 
 _BEGINS_WITH = "PruneWeights"  # answers at once, on any model
-TOPICS = ("work", "recipe", "figures", "layers", "training", "job", "versions", "status")
+TOPICS = (
+    "work",
+    "recipe",
+    "figures",
+    "layers",
+    "layer",
+    "training",
+    "job",
+    "versions",
+    "compare",
+    "selection",
+    "limits",
+    "status",
+)
 
 
 class Session:
@@ -56,13 +75,17 @@ class Session:
         self.runtime = _first_runtime()
         self.status = ""
         self.error = ""
-        self._inside: Collection[str] | None = None
+        self.picking = Picking(self)
+        self.layer = ""  # the one that is looked at, in every view; the empty text where none is
+        self.scans = Scans()
+        self.scans.observe(self._scan_told)
         self._names = names
         self._clock = clock
         self._lock = threading.RLock()
         self._observers: list[Callable[[str], None]] = []
         self._take(work, tree)
-        self._moments = Moments(Moment(Draft.of(self._first(recipe)), self._head_id()))
+        start = None if recipe is not None else starting.known_start(self.tree.head, self.tree)
+        self._moments = Moments(Moment(Draft.of(self._first(recipe)), self._head_id(), start))
 
     def open(self) -> Session:
         """Begin: look at the baseline, and preview the recipe."""
@@ -87,6 +110,7 @@ class Session:
         """
         self.runs.wait(timeout)
         self.estimates.wait(timeout)
+        self.comparisons.wait(timeout)
 
     @property
     def names(self) -> Mapping[str, Any]:
@@ -106,14 +130,18 @@ class Session:
     @property
     def version(self) -> Version | None:
         """The version the controls spell: the one worked from, as long as nothing was moved since."""
-        head = self.tree.head
-        return head if head is not None and head.recipe == self.recipe else None
+        return starting.spelled(self.recipe, self.start, self.tree)
+
+    @property
+    def start(self) -> Version | None:
+        """The version that a run begins from; None is the original."""
+        id = self._moments.now.start
+        return self.tree.get(id) if id is not None and id in self.tree else None
 
     @property
     def listed(self) -> list[Version]:
-        """The versions a list shows, oldest first: all, or those a rectangle was drawn around."""
-        inside = self._inside
-        return [each for each in self.tree.versions if inside is None or each.id in inside]
+        """The versions a list shows, oldest first: all, or those that are selected."""
+        return self.picking.listed
 
     @property
     def is_running(self) -> bool:
@@ -145,19 +173,29 @@ class Session:
 
     def remove(self, id: int) -> None:
         """Take a step away."""
-        self._edit(self.draft.without(id))
+        self._try(lambda: self._edit(self.draft.without(id)))
 
     def move(self, id: int, by: int) -> None:
         """Move a step down (`by` above 0) or up."""
-        self._edit(self.draft.moved(id, by))
+        self._try(lambda: self._edit(self.draft.moved(id, by)))
 
     def switch(self, id: int, is_on: bool) -> None:
         """Switch a step on or off."""
-        self._edit(self.draft.switched(id, is_on))
+        self._try(lambda: self._edit(self.draft.switched(id, is_on)))
 
     def change(self, id: int, name: str, value: Any) -> None:
         """Set an option of a step; a value that is refused becomes the error, and the old one stays."""
         self._try(lambda: self._edit(self.draft.changed(id, **{name: value}), mark=(id, name)))
+
+    def change_all(self, id: int, options: Mapping[str, Any], mark: Hashable = None) -> None:
+        """Set several options of a step at once: one move. Moves of one `mark` that follow fast are one."""
+        self._try(lambda: self._edit(self.draft.changed(id, **options), mark=mark))
+
+    def look_at(self, layer: str) -> None:
+        """Show a layer in every view that has it; none with the empty text."""
+        if layer != self.layer:
+            self.layer = layer
+            self._tell("layer")
 
     def write(self, recipe: Recipe | str) -> None:
         """Set the steps to a recipe, or its text."""
@@ -175,9 +213,29 @@ class Session:
         """Work from a version (None is the original): its recipe goes into the controls."""
         self._try(lambda: self._select(which))
 
+    def begin_from(self, which: Version | str | None) -> None:
+        """Let runs and previews go on from a version, with no step yet; from the original again with None."""
+        self._try(lambda: self._begin_from(which))
+
+    def rename(self, which: Version | str, name: str) -> None:
+        """Give a version another name; one that is refused becomes the error, and the old one stays."""
+        self._try(lambda: self._kept(self.tree.rename(which, name)))
+
+    def annotate(self, which: Version | str, note: str) -> None:
+        """Write a note on a version."""
+        self._try(lambda: self._kept(self.tree.annotate(which, note)))
+
+    def pin(self, which: Version | str, is_pinned: bool = True) -> None:
+        """Keep a version out of what a size limit would remove, or no longer."""
+        self._try(lambda: self._kept(self.tree.pin(which, is_pinned)))
+
+    def read_again(self) -> None:
+        """Look into the file for what another notebook has added or removed."""
+        self._try(self.tree.refresh)
+
     def run(self, seed: int = 0) -> None:
         """Begin to make a version of the recipe, in a thread of its own."""
-        self._try(lambda: self.runs.start(self.recipe, self.names, seed))
+        self._try(lambda: self.runs.start(self.recipe, self.names, seed, self.start))
 
     def stop(self) -> None:
         """Ask the run to end at its next step; what it has so far is measured and kept."""
@@ -195,22 +253,35 @@ class Session:
         """Write the version that is shown to a file; the suffix says how (`.safetensors`, `.onnx`)."""
         self._try(lambda: self._save(name))
 
-    def narrow(self, ids: Collection[str] | None) -> None:
-        """List only these versions; all with None."""
-        self._inside = ids
-        self._tell("versions")
+    def choose(self, which: Iterable[Version | str] | None) -> None:
+        """Select many versions: lists show only these; all with None."""
+        self._try(lambda: self.picking.select(which) and self._tell("selection"))
+
+    def toggle(self, id: str) -> None:
+        """Add a version to the selection, or take it away."""
+        self.picking.toggle(id)
+        self._tell("selection")
+
+    def limit(self, limits: Limits | Mapping[str, Any] | None) -> None:
+        """Hold the versions against these limits; a text that is refused becomes the error."""
+        self._try(lambda: self._limit(Limits.of(limits)))
+
+    def limit_one(self, name: str, written: float | str | None) -> None:
+        """Set one limit to what a person typed; an empty text takes it away."""
+        self._try(lambda: self._limit(self.picking.limits.changed(name, written)))
 
     def choose_runtime(self, runtime: str) -> None:
         """Show latency on another runtime."""
         self.runtime = runtime
         self._tell("figures")
 
+    def tell(self, topic: str) -> None:
+        """Let every view that shows a topic draw it again."""
+        self._tell(topic)
+
     def fail(self, error: BaseException) -> None:
         """Show what went wrong, in one line."""
-        first_line = str(error).split("\n")[0]
-        self.error = (
-            first_line if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {first_line}"
-        )
+        self.error = told(error)
         self._tell("status")
 
     def _take(self, work: Workload, tree: VersionTree | None = None) -> None:
@@ -220,12 +291,15 @@ class Session:
         self.tree = tree if tree is not None else tree_for(work)
         self.estimates = Estimates(work, self._tell, self.fail)
         self.runs = Runs(work, self.tree, self._job_told)
+        self.comparisons = Comparisons(self, lambda: self._tell("compare"))
         self._leave_tree = self.tree.observe(self._versions_changed)
 
     def _let_go(self) -> None:
         self._leave_tree()
         self.estimates.close()
+        self.comparisons.close()
         self.runs.stop()
+        self.scans.forget()
 
     def _go_on(self, work: Workload) -> None:
         """Take another workload; the steps stay, versions are those of the new one."""
@@ -251,24 +325,43 @@ class Session:
     def _try(self, action: Callable[[], None]) -> None:
         try:
             action()
-        except (WorkbenchError, OSError) as error:
+        except Exception as error:  # in a widget's callback it would be lost
             self.fail(error)
-            self._tell("recipe")  # the control that was refused goes back to what holds
+            for topic in ("recipe", "limits"):
+                self._tell(topic)  # the control that was refused goes back to what holds
 
     def _edit(self, draft: Draft, mark: Hashable = None) -> None:
         with self._lock:
             is_same = draft == self.draft
-            self._moments = self._moments.then(Moment(draft, self._head_id()), mark, self._clock())
+            moment = Moment(draft, self._head_id(), self._moments.now.start)
+            self._moments = self._moments.then(moment, mark, self._clock())
         if not is_same:
             self._recipe_changed()
 
     def _select(self, which: Version | str | None) -> None:
         version = self.tree.get(which) if which is not None else None
         draft = self.draft.rewritten(version.recipe) if version is not None else self.draft
+        start = starting.known_start(version, self.tree)
         with self._lock:
-            self._moments = self._moments.then(Moment(draft, version.id if version else None))
+            self._moments = self._moments.then(Moment(draft, version.id if version else None, start))
         self.tree.select(version)
         self._recipe_changed()
+        if version is not None and start != version.made_from:
+            self._say(f"{version.name} went on from a version that was deleted; Run begins from the original")
+
+    def _begin_from(self, which: Version | str | None) -> None:
+        version = self.tree.get(which) if which is not None else None
+        draft = self.draft.rewritten(Recipe()) if version is not None else self.draft
+        head = version.id if version is not None else self._head_id()
+        with self._lock:
+            self._moments = self._moments.then(Moment(draft, head, version.id if version else None))
+        if version is not None:
+            self.tree.select(version)
+        self._recipe_changed()
+
+    def _kept(self, version: Version) -> None:
+        """A version was named, noted or pinned; what cannot be written to the file is said."""
+        self._say("") if self.tree.warning is None else self.fail(WorkbenchError(self.tree.warning))
 
     def _return_to(self, moments: Moments) -> None:
         with self._lock:
@@ -291,9 +384,9 @@ class Session:
     def _estimate(self) -> None:
         """Preview the recipe, unless it has been measured."""
         if (version := self.version) is not None:
-            self.estimates.look_at(version)
+            self.estimates.look_at(version, self.start)
         else:
-            self.estimates.ask(self.recipe, self.names)
+            self.estimates.ask(self.recipe, self.names, self.start)
 
     def _job_told(self, job: Job[Version]) -> None:
         self.estimates.pause(job.is_running)
@@ -306,19 +399,40 @@ class Session:
         else:
             early = ", stopped before the recipe's end" if job.result.is_stopped else ""
             size = units.size(job.result.packed_bytes)
-            self._say(f"{job.result.name}: {size}, made in {units.seconds(job.elapsed)}{early}")
+            lacks = _lacks(job.result)
+            self._say(f"{job.result.name}: {size}, made in {units.seconds(job.elapsed)}{early}{lacks}")
         self._tell("job")
         self._tell("training")
+
+    def _scan_told(self, job: Job[Sensitivity]) -> None:
+        if job is not self.scans.job:  # about another workload
+            return
+        self.estimates.pause(job.is_running or self.is_running)
+        if job.error is not None and not job.is_running:
+            self.fail(job.error)
 
     def _versions_changed(self, tree: VersionTree) -> None:
         """The tree was changed, by a run here or by anyone else; a new head is a moment to return to."""
         with self._lock:
-            if self._head_id() != self._moments.now.head:
-                self._moments = self._moments.then(Moment(self.draft, self._head_id()))
-        if self.version is not None:
+            now = self._moments.now
+            is_gone = now.start is not None and now.start not in tree
+            start = None if is_gone else now.start
+            if self._head_id() != now.head:
+                self._moments = self._moments.then(Moment(self.draft, self._head_id(), start))
+            elif is_gone:
+                self._moments = self._moments.amended(Moment(self.draft, now.head, None))
+        if self.version is not None or is_gone:
             self._estimate()
+        if is_gone:
+            self._say("the version that Run went on from was deleted; it begins from the original again")
+            self._tell("recipe")
         for topic in ("versions", "figures", "layers", "training"):
             self._tell(topic)
+
+    def _limit(self, limits: Limits) -> None:
+        self.picking.limits = limits
+        self._say("")
+        self._tell("limits")
 
     def _save(self, name: str) -> None:
         version = self.version or self.tree.head
@@ -342,6 +456,12 @@ class Session:
     def _tell(self, topic: str) -> None:
         for observer in list(self._observers):
             observer(topic)
+
+
+def _lacks(version: Version) -> str:
+    """Why a version that was made has no accuracy, where its data failed."""
+    notes = version.report.notes if version.report is not None else ()
+    return "".join(f"; {each}" for each in notes if each.startswith(NO_ACCURACY))
 
 
 def _first_runtime() -> str:

@@ -13,6 +13,7 @@ from workbench.charts.spectrum import Spectrum
 from workbench.errors import WorkbenchError
 from workbench.live.board import ChartBoard
 from workbench.measurement import units
+from workbench.panels.layer_link import Follower
 from workbench.panels.session import Session
 from workbench.recipe import Recipe
 from workbench.technique import Context, prepared
@@ -32,7 +33,7 @@ class SpectrumBox:
     a time, when the hand rests.
     """
 
-    topics = ("figures",)
+    topics = ("figures", "layer")
 
     def __init__(self, session: Session) -> None:
         self.shown: tuple[LayerSpectrum, ...] = ()
@@ -43,6 +44,7 @@ class SpectrumBox:
             description="spectrum of", style={"description_width": "auto"}, tooltip="Which layer to look at"
         )
         self._layer.observe(lambda _: self._draw(), "value")
+        self._link = Follower(session, self._layer, lambda number: self.shown[number].name)
         self._table = ipywidgets.HTML()
         self._table.add_class("wb-scroll")
         self.widget = ipywidgets.VBox([self._layer, self.board.place("spectrum"), self._table])
@@ -50,6 +52,7 @@ class SpectrumBox:
 
     def refresh(self) -> None:
         """Move the line: at once where the preview has prepared everything, else in the worker."""
+        self._link.follow()
         preview = self._session.estimates.preview
         if preview is not None and preview.recipe == self._session.recipe:
             self._look()

@@ -3,32 +3,48 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from workbench.panels import open_panels
-from workbench.panels.charts_box import ChartsBox
+from workbench.live import kept
+from workbench.live.board import ChartBoard
+from workbench.panels import open_panels, styles
+from workbench.panels.begin_box import BeginBox
 from workbench.panels.closing import close
+from workbench.panels.compare_box import CompareBox
+from workbench.panels.layers_box import LayersBox
+from workbench.panels.limits_box import LimitsBox
 from workbench.panels.missing_box import MissingBox
+from workbench.panels.readable import Readable
 from workbench.panels.recipe_box import RecipeBox
 from workbench.panels.run_box import RunBox
+from workbench.panels.samples_box import SamplesBox
 from workbench.panels.session import Session
 from workbench.panels.strip_box import StripBox
+from workbench.panels.tradeoff_box import TradeoffBox
+from workbench.panels.training_box import TrainingBox
 from workbench.panels.versions_box import VersionsBox
+from workbench.panels.warnings_box import WarningsBox
 from workbench.recipe import Recipe
 
 if TYPE_CHECKING:
+    from workbench.exploration.limits import Limits
     from workbench.preview import Preview
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
 
-_STYLE = Path(__file__).parent / "style.css"
+TABS = (  # below the trade-off, each made from session and board
+    LayersBox,
+    TrainingBox,
+    SamplesBox,
+    VersionsBox,
+    CompareBox,
+)
 
 
-class Workbench(ipywidgets.VBox):
+class Workbench(Readable):
     """A panel over a workload: move a slider and watch accuracy, size and speed; press Run to keep it.
 
     >>> panel = Workbench(work)                               # doctest: +SKIP
@@ -56,23 +72,32 @@ class Workbench(ipywidgets.VBox):
         self._drawing = threading.RLock()
         self._is_closed = False
         self.session = Session(work, recipe, tree=tree, names=names)
-        versions = VersionsBox(self.session)
-        charts = ChartsBox(self.session, versions.widget)
+        self.board = ChartBoard(_specs())
+        tradeoff = TradeoffBox(self.session, self.board)
+        limits = LimitsBox(self.session)
+        tabs = [make(self.session, self.board) for make in TABS]
         steps, strip, runs = RecipeBox(self.session), StripBox(self.session), RunBox(self.session)
-        lacks = MissingBox(self.session)
-        self.board = charts.board
-        self._views = (strip, lacks, steps, runs, charts, versions)
-        left = ipywidgets.VBox([steps.widget, runs.widget])
+        lacks, warns, begins = MissingBox(self.session), WarningsBox(self.session), BeginBox(self.session)
+        self._views = (strip, lacks, warns, begins, steps, runs, tradeoff, limits, *tabs)
+        left = ipywidgets.VBox([begins.widget, steps.widget, runs.widget])
         left.add_class("wb-side")
-        body = ipywidgets.Box([left, charts.widget])
+        details = ipywidgets.Tab([each.widget for each in tabs], titles=[each.title for each in tabs])
+        details.observe(lambda change: _open(tabs, change["new"]), "selected_index")
+        self.session.comparisons.on_look(lambda: _turn_to(details, CompareBox))
+        right = ipywidgets.VBox([tradeoff.widget, limits.widget, details])
+        right.add_class("wb-charts")
+        body = ipywidgets.Box([left, right])
         body.add_class("wb-body")
-        style = ipywidgets.HTML(f"<style>{_STYLE.read_text(encoding='utf-8')}</style>")
-        style.layout.display = "none"
-        super().__init__([style, strip.widget, lacks.widget, body])
+        super().__init__([styles.widget(), strip.widget, lacks.widget, warns.widget, body])
         self.add_class("wb-workbench")
         self.session.observe(self._changed)
         open_panels.opened(self)
         self.session.open()
+
+    @property
+    def views(self) -> Sequence[Any]:
+        """The parts of the panel, those that were added too."""
+        return self._views
 
     @property
     def work(self) -> Workload:
@@ -106,6 +131,34 @@ class Workbench(ipywidgets.VBox):
     @selected.setter
     def selected(self, which: Version | str | None) -> None:
         self.session.select(which)
+
+    @property
+    def selection(self) -> list[Version]:
+        """The versions that are selected, oldest first; set them, or their names, to select them.
+
+        Lists show only these; an empty selection shows all. A rectangle in the chart, shift and a click, and
+        the list beside it select too.
+        """
+        return self.session.picking.selection
+
+    @selection.setter
+    def selection(self, which: Iterable[Version | str] | None) -> None:
+        self.session.choose(which)
+
+    @property
+    def limits(self) -> Limits:
+        """What versions are held against; set by name: `{"max_size": "50 KB", "min_accuracy": "98 %"}`."""
+        return self.session.picking.limits
+
+    @limits.setter
+    def limits(self, limits: Limits | Mapping[str, Any] | None) -> None:
+        self.session.limit(limits)
+
+    @property
+    def best(self) -> Version | None:
+        """The best version within the limits; None where none is known to fit, or there are no limits."""
+        best = self.session.picking.outcome().best
+        return None if best is None else self.session.tree.get(best)
 
     @property
     def status(self) -> str:
@@ -153,6 +206,7 @@ class Workbench(ipywidgets.VBox):
         if self._is_closed:
             return
         self._is_closed = True
+        self._forget()
         for view in self._views:
             if (end := getattr(view, "close", None)) is not None:
                 end()  # what it does in a thread of its own
@@ -178,3 +232,20 @@ class Workbench(ipywidgets.VBox):
 
     def __repr__(self) -> str:
         return f"<Workbench of {self.work.name}>"
+
+
+def _open(tabs: Sequence[Any], index: int | None) -> None:
+    """Tell the tabs that ask for it whether they are looked at."""
+    for place, each in enumerate(tabs):
+        if (opened := getattr(each, "opened", None)) is not None:
+            opened(place == index)
+
+
+def _turn_to(details: ipywidgets.Tab, view: type) -> None:
+    details.selected_index = TABS.index(view)
+
+
+def _specs() -> dict[str, dict[str, Any]]:
+    """The charts of the right side, made once and kept."""
+    makers = {name: make for view in (TradeoffBox, *TABS) for name, make in view.charts.items()}
+    return {name: kept.spec(name, make) for name, make in makers.items()}

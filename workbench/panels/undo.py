@@ -12,10 +12,14 @@ SAME_MOVE = 1.5  # seconds; changes of one control that follow each other faster
 
 @dataclass(frozen=True)
 class Moment:
-    """What undo brings back: the steps, and the version one works from (None is the original)."""
+    """What undo brings back: the steps, the version one works from, and the one a run begins from.
+
+    Both are ids of versions; None is the original.
+    """
 
     draft: Draft
     head: str | None = None
+    start: str | None = None
 
 
 @dataclass(frozen=True)

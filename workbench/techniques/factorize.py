@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
 
@@ -110,6 +111,13 @@ class Factorize(
             new[each.name] = thin(layers[each.name], each.split.factors(each.ranks))
         split = candidate.restructured(replaced(candidate.model, new)) if new else candidate
         return split.noting(*notes(prepared, chosen, whole, self.error))
+
+    def own_bounds(self, option: str, shape: tuple[int, ...]) -> tuple[float | None, float | None]:
+        """Ranks at which a weight, as outputs by inputs, gets smaller; all with `where='any'`."""
+        outputs, inputs = shape[0], math.prod(shape[1:])
+        if self.where == "any":
+            return 1, min(outputs, inputs)
+        return 1, max(1, math.ceil(outputs * inputs / (outputs + inputs)) - 1)
 
     def rule(self) -> Rule:
         """How ranks are chosen, as `lowrank.ranks.choose` takes it."""

@@ -31,7 +31,9 @@ class FineTune(Technique, family="training", flag="--epochs", trains=True):
     )
     optimizer: str = option("adam", "how steps are taken", choices=("adam", "sgd"), advanced=True)
     weight_decay: float = option(0.0, "pull of the weights toward zero", low=0, high=1, advanced=True)
-    freeze: tuple[str, ...] = option((), "layers that stay as they are, with all inside them", advanced=True)
+    freeze: tuple[str, ...] = option(
+        (), "layers that stay as they are, with all inside them", role="leave", advanced=True
+    )
     patience: int | None = option(
         None,
         "epochs without a gain on the validation data after which it ends",

@@ -43,7 +43,9 @@ class ShareWeights(
         choices=("density", "linear", "random", "exact"),
         advanced=True,
     )
-    layers: tuple[str, ...] = option((), "only these layers; all where none is named", advanced=True)
+    layers: tuple[str, ...] = option(
+        (), "only these layers; all where none is named", role="only", advanced=True
+    )
     biases: bool = option(False, "let the biases share a list of values, too", advanced=True)
 
     def prepare(self, candidate: Candidate, context: Context) -> list[SharedList]:

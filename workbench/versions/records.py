@@ -22,6 +22,7 @@ def row(version: Version) -> dict[str, Any]:
         "stages": [each.to_dict() for each in version.stages],
         "is_stopped": version.is_stopped,
         "note": version.note,
+        "made_from": version.made_from,
     }
     return {
         "id": version.id,
@@ -60,6 +61,7 @@ def restored(columns: tuple[Any, ...], work: Workload, fetch: Callable[[], bytes
         created=created,
         note=str(data["note"]),
         is_pinned=bool(is_pinned),
+        made_from=data.get("made_from", parent),  # older files: nothing that matters was deleted
     )
 
 

@@ -46,7 +46,9 @@ class Version:
     """A finished candidate with its recipe, its report and its place in the tree.
 
     Attributes:
-        id: unique in all trees. parent: the id of the version it was made from, None for the original.
+        id: unique in all trees. parent: the id of the version above it in the tree, None for the original.
+        made_from: the id of the version its run began from, None for the original. That is the parent, but
+            where it was deleted: then the parent is another one, and the recipe alone does not make this.
         name: unique in its tree; `v1`, `v2`, ... unless it was given another.
         fingerprint: of the workload (of the original model, where the version was loaded from a file).
         report: None where the version was loaded from a file; `wb.measure(work, version)` makes one.
@@ -72,6 +74,7 @@ class Version:
     created: str = ""
     note: str = ""
     is_pinned: bool = False
+    made_from: str | None = None
     cache: _Cache = field(default_factory=_Cache, repr=False)
 
     @classmethod
@@ -99,9 +102,11 @@ class Version:
             size = dataclasses.replace(report.size, stored=len(packed))
             report = dataclasses.replace(report, size=size)
         base = candidate.base if candidate is not None else None
+        above = parent.id if isinstance(parent, Version) else parent
         version = cls(
             id=secrets.token_hex(6),
-            parent=parent.id if isinstance(parent, Version) else parent,
+            parent=above,
+            made_from=above,
             name=name or "",
             recipe=recipe,
             seed=seed,

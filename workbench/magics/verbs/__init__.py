@@ -19,6 +19,7 @@ _ORDER = (
     "load",
     "export",
     "history",
+    "report",
     "undo",
     "redo",
     "delete",

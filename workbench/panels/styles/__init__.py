@@ -1,0 +1,25 @@
+"""How panels look: one style sheet per part, brought to the page by one hidden widget."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import ipywidgets
+
+_HERE = Path(__file__).parent
+_FIRST, _LAST = "base", "narrow"  # what the others build on; what a narrow page changes in them
+
+
+def widget() -> ipywidgets.HTML:
+    """A widget that shows nothing and styles every panel of the page."""
+    style = ipywidgets.HTML(f"<style>{sheet()}</style>")
+    style.layout.display = "none"
+    return style
+
+
+@functools.cache
+def sheet() -> str:
+    """All style sheets of this folder as one text."""
+    names = sorted({path.stem for path in _HERE.glob("*.css")} - {_FIRST, _LAST})
+    return "\n".join((_HERE / f"{name}.css").read_text(encoding="utf-8") for name in (_FIRST, *names, _LAST))
