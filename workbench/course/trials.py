@@ -21,8 +21,10 @@ def example(name: str) -> Workload:
     Treat it as immutable: the checks of a session share it.
     """
     from workbench import examples
+    from workbench.randomness import isolated_random
 
-    return examples.load(name, data="subset")
+    with isolated_random(0):  # a net draws its first weights before it gets the trained ones
+        return examples.load(name, data="subset")
 
 
 def candidate(work: Workload, recipe: Recipe | Technique | str, seed: int = 0) -> Candidate:
@@ -38,11 +40,17 @@ def evaluation(
     work: Workload, recipe: Recipe | Technique | str | None = None, split: str = "validation"
 ) -> Evaluation:
     """How good the model is on a split after a recipe, or as it is without one."""
+    return judged(work, None if recipe is None else candidate(work, recipe), split)
+
+
+def judged(work: Workload, model: Any = None, split: str = "validation") -> Evaluation:
+    """How good a candidate or a version is on a split; the global random numbers stay as they were."""
     from workbench.job import finish
     from workbench.measurement.accuracy import evaluating
+    from workbench.randomness import isolated_random
 
-    made = None if recipe is None else candidate(work, recipe)
-    return finish(evaluating(work, made, split))
+    with isolated_random(0):  # reading a loader draws a number
+        return finish(evaluating(work, model, split))
 
 
 @lru_cache(maxsize=64)

@@ -37,9 +37,6 @@ class Verdict:
     def is_right(self) -> bool:
         return self.state == "right"
 
-    def __bool__(self) -> bool:
-        return self.is_right
-
     def __str__(self) -> str:
         sign, headline, _ = _LOOKS[self.state]
         return f"{sign} {self.name}: {headline}. {self.words}".rstrip()

@@ -82,14 +82,13 @@ def judged(packed: Any, board: Board, split: str, data: Any = None) -> Accuracy:
     Raises:
         WorkbenchError: it cannot be loaded into the board's net, or does not compute classes.
     """
-    from workbench.job import finish
-    from workbench.measurement.accuracy import evaluating
+    from workbench.course import trials
 
     work = _work(board)
     if data is not None and split == "test":  # validation data are given, too: else a part of `data` would be
         work = type(work)(work.model, validation=work.validation, test=data, classes=work.classes)
     version = _loaded(packed, board) if isinstance(packed, bytes) else packed
-    accuracy = finish(evaluating(work, version.candidate, split)).accuracy
+    accuracy = trials.judged(work, version, split).accuracy
     if accuracy is None:
         raise WorkbenchError("it does not tell classes")
     return accuracy

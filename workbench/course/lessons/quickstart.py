@@ -6,7 +6,7 @@ from typing import Any
 
 from workbench.course.answers import AVersion, whole
 from workbench.course.exercise import exercise, expect
-from workbench.course.trials import example
+from workbench.course.trials import example, judged
 
 _TIMES, _POINTS = 20, 2
 
@@ -23,16 +23,12 @@ def bytes_of_float32(size: float) -> str:
 @exercise("quickstart-2", AVersion())
 def twenty_times_smaller(version: Any) -> str:
     """Make a version of `digits` whose file is 20 times smaller and that loses at most two points."""
-    from workbench.job import finish
-    from workbench.measurement.accuracy import evaluating
     from workbench.measurement.size import file_bytes
     from workbench.versions import Version
 
     digits = example("digits")
     again = Version.of_packed(version.packed, digits.model)  # what the file holds, whatever the version says
-    before, after = (
-        finish(evaluating(digits, each, "validation")).accuracy.value for each in (None, again.candidate)
-    )
+    before, after = (judged(digits, each).accuracy.value for each in (None, again))
     times = file_bytes(digits.model) / len(version.packed)
     lost = round(100 * (before - after), 6)
     expect(times >= _TIMES, f"it is {times:.1f} times smaller; more zeros or fewer bits are needed")
