@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 INPUT, OUTPUT = "input", "output"
+_QUERY_KEY_VALUE = 3  # the first arguments of attention; masks follow
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,10 +191,22 @@ def attach(model: nn.Module, roundings: Mapping[str, Rounding]) -> list[Removabl
 
 def _before(rounding: Rounding) -> Callable[..., Any]:
     def hook(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        rounded = {name: _rounded(rounding, value) for name, value in kwargs.items()}
-        return tuple(_rounded(rounding, each) for each in args), rounded
+        return through_values(module, args, kwargs, lambda each: _rounded(rounding, each))
 
     return hook
+
+
+def through_values(
+    module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], function: Callable[[Any], Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """A layer's arguments with `function` of those that are values: masks of attention say where to look.
+
+    torch hands a mask on as numbers, minus infinity where nothing is to be seen: no range may hold it, and
+    rounded it would hide nothing.
+    """
+    count = _QUERY_KEY_VALUE if isinstance(module, nn.MultiheadAttention) else len(args)
+    named = {name: value if name.endswith("mask") else function(value) for name, value in kwargs.items()}
+    return (*map(function, args[:count]), *args[count:]), named
 
 
 def _after(rounding: Rounding) -> Callable[..., Any]:

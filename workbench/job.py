@@ -99,6 +99,7 @@ class Job(Generic[T]):
         self._random = RandomStates(seed) if seed is not None else None
         self._threads = threads
         self._stop = threading.Event()
+        self._again = threading.Event()
         self._ended = threading.Event()
         # both can be entered again by the thread that holds them: an interrupt calls stop() anywhere
         self._changing, self._publishing = threading.RLock(), threading.RLock()
@@ -147,6 +148,14 @@ class Job(Generic[T]):
         with self._publishing:  # the end may have been told while we waited our turn
             if self.state == "stopping":
                 self._publish(always=True)
+
+    def stop_again(self) -> None:
+        """Throw `Stopped` once more into work that goes on after a stop: a run measures what it has kept.
+
+        Only for work that knows what to do with it; any other would lose what it has.
+        """
+        if self.state == "stopping":
+            self._again.set()
 
     def wait(self, timeout: float | None = None) -> T:
         """The result, when it is there.
@@ -226,7 +235,9 @@ class Job(Generic[T]):
         was_stopped = False
         try:
             while True:
-                throw = not was_stopped and self._stop.is_set()
+                throw = self._stop.is_set() if not was_stopped else self._again.is_set()
+                if was_stopped and throw:
+                    self._again.clear()
                 was_stopped = was_stopped or throw
                 with self._random or nullcontext():
                     self.progress = steps.throw(Stopped()) if throw else next(steps)

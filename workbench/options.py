@@ -7,13 +7,13 @@ Nothing in this file needs torch.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import keyword
 import math
 import numbers
 import typing
 from collections.abc import Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from workbench.errors import OptionError, listed, nearest, shown
 
@@ -140,20 +140,17 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-_described_classes: WeakKeyDictionary[type, tuple[Option, ...]] = WeakKeyDictionary()
-
-
 def describe(config: Any) -> tuple[Option, ...]:
     """The options of a config class or instance, in the order they were declared."""
-    cls = config if isinstance(config, type) else type(config)
-    # a recipe's text asks for them, and a panel writes the recipes of all its versions at every move
-    if (known := _described_classes.get(cls)) is None:
-        hints = typing.get_type_hints(cls)
-        known = tuple(
-            _described(field, hints[field.name]) for field in dataclasses.fields(cls) if is_described(field)
-        )
-        _described_classes[cls] = known
-    return known
+    return _described_class(config if isinstance(config, type) else type(config))
+
+
+@functools.lru_cache(maxsize=512)  # every recipe that is written asks; type hints take milliseconds
+def _described_class(cls: type) -> tuple[Option, ...]:
+    hints = typing.get_type_hints(cls)
+    return tuple(
+        _described(field, hints[field.name]) for field in dataclasses.fields(cls) if is_described(field)
+    )
 
 
 def is_described(field: dataclasses.Field[Any]) -> bool:

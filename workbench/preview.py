@@ -2,28 +2,34 @@
 
 A preview applies the steps before the first one that trains, from what was prepared once per model. It says
 structure, claimed and estimated bytes and MACs first, then accuracy as a running estimate with its interval.
+How fast it is takes a moment longer and is asked for apart: see `Previewer.timing`.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.candidate import Candidate
+from workbench.errors import WorkbenchError
 from workbench.job import Steps, finish
 from workbench.randomness import step_seed
 from workbench.recipe import Recipe
 from workbench.technique import Context, Technique, prepared, settings
 
 if TYPE_CHECKING:
-    from workbench.measurement.accuracy import Accuracy
+    from torch import nn
+
+    from workbench.measurement.accuracy import Accuracy, Evaluation
     from workbench.measurement.compute import LayerRecord, Macs
+    from workbench.measurement.pairing import Paired
     from workbench.measurement.report import Latency
     from workbench.workload import Workload
 
-_TIMING = 0.5  # seconds
+_TIMING = 0.5  # seconds; a ratio to within a few percent
+Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 _KEPT_PREFIXES = 6  # candidates of a recipe's first steps, so that moving a later slider starts after them
 
 
@@ -36,10 +42,15 @@ class Preview:
         previewed: its steps before the first one that trains; what the figures are about.
         claimed_bytes: bits times kept parameters. estimated_bytes: about what the file will weigh.
         accuracy: None until the first batch, then a running estimate with its interval.
+        metrics: the users' own, at the end. paired: the samples against the baseline's predictions of them,
+            at the end and where those are known.
+        peak_memory: bytes at the worst moment of one forward pass; None before it was run.
         is_new_net: whether the figures are those of a net that the next step makes and has yet to train: it
             has a size, operations and a latency, and no accuracy.
-        latency: of a new net, by runtime, timed in turns with the baseline; empty before that.
-        is_final: whether nothing more will come.
+        computes_alike: whether every layer has the baseline's shape, so that a dense kernel takes as long.
+        rounds_activations: whether activations are rounded, so that there may be int8 kernels for it.
+        latency: timed in turns with the baseline on the runtime that was asked for; None before that.
+        is_final: whether nothing more will come but the latency.
     """
 
     recipe: Recipe
@@ -52,8 +63,12 @@ class Preview:
     layers: tuple[LayerRecord, ...] = ()
     accuracy: Accuracy | None = None
     metrics: Mapping[str, float] | None = None
+    paired: Paired | None = None
+    peak_memory: int | None = None
     is_new_net: bool = False
-    latency: Mapping[str, Latency] = field(default_factory=dict)
+    computes_alike: bool = False
+    rounds_activations: bool = False
+    latency: Latency | None = None
     is_final: bool = False
 
     @property
@@ -85,7 +100,8 @@ class Previewer:
         self.start = start if start is not None else Candidate(work.baseline)
         self._lock = threading.Lock()
         self._prefixes: dict[tuple[Any, ...], Candidate] = {}
-        self._macs: dict[tuple[Any, ...], Macs | None] = {}
+        self._macs: dict[Shapes, Macs | None] = {}
+        self._memory: dict[Shapes, int | None] = {}
 
     def previewing(
         self, recipe: Recipe, seed: int = 0, names: Mapping[str, Any] | None = None
@@ -98,44 +114,43 @@ class Previewer:
         candidate = self.candidate(previewed, seed, names)
         student = self._student(recipe, candidate, seed, names or {})
         preview = self._structure(recipe, previewed, candidate if student is None else student)
-        if student is not None:
-            return (yield from self._new_net(preview, student))
-        has_data = self.work.validation is not None
-        yield (preview := replace(preview, is_final=not has_data))
-        if has_data:
-            for accuracy, metrics in self._accuracy(candidate):
-                yield (preview := replace(preview, accuracy=accuracy, metrics=metrics))
-            yield (preview := replace(preview, is_final=True))
-        return preview
-
-    def _new_net(self, preview: Preview, student: Candidate) -> Generator[Preview, None, Preview]:
-        """The student's figures, and then its latency: it takes a moment, and the next move cancels it."""
-        preview = replace(preview, is_new_net=True, is_final=self.work.example is None)
-        yield preview
-        if preview.is_final:
+        is_judged = student is None and self.work.validation is not None
+        has_more = is_judged or self.work.example is not None
+        yield (preview := replace(preview, is_new_net=student is not None, is_final=not has_more))
+        if not has_more:
             return preview
-        steps = self._timing(student)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                preview = replace(preview, latency=end.value, is_final=True)
-                break
-            yield preview
-        yield preview
+        preview = replace(preview, peak_memory=self._memory_of(candidate if student is None else student))
+        if is_judged:
+            for found in self._judged(candidate):
+                yield (preview := replace(preview, **found))
+        yield (preview := replace(preview, is_final=True))
         return preview
 
-    def _timing(self, candidate: Candidate) -> Steps[dict[str, Latency]]:
-        from workbench.measurement.baselines import known
-        from workbench.measurement.compute import call_of
-        from workbench.measurement.latency import summary, timing
-        from workbench.runtimes import find
+    def timing(
+        self,
+        recipe: Recipe,
+        seed: int = 0,
+        names: Mapping[str, Any] | None = None,
+        *,
+        runtime: str = "pytorch",
+        batch: int = 1,
+        threads: int = 1,
+    ) -> Steps[Latency]:
+        """Time what a preview of `recipe` shows, in turns with the baseline; close it to cancel.
 
-        runtime, example = find("pytorch"), self.work.example
-        baseline = known(self.work).on(runtime, example, 1, 1)
-        model = runtime.prepare(candidate.model, example, 1, call=call_of(self.work), candidate=candidate)
-        rounds = yield from timing(model, baseline, threads=1, seconds=_TIMING)
-        return {runtime.name: summary(rounds, runtime.name, model.artefact_bytes, threads=1, batch=1)}
+        Raises:
+            RuntimeUnavailable: the runtime is not installed or cannot take the model.
+        """
+        from workbench.measurement.everything import timing_on
+
+        candidate = self.candidate(recipe.untrained(), seed, names)
+        student = self._student(recipe, candidate, seed, names or {})
+        shown = candidate if student is None else student
+        return (
+            yield from timing_on(
+                self.work, shown, runtime, batch=batch, threads=threads, seconds=_TIMING, is_preview=True
+            )
+        )
 
     def _student(
         self, recipe: Recipe, candidate: Candidate, seed: int, names: Mapping[str, Any]
@@ -173,6 +188,12 @@ class Previewer:
         student = self._student(recipe, candidate, seed, names or {})
         return candidate if student is None else student
 
+    def forget(self) -> None:
+        """Let go of the candidates that are kept between previews, and of what was prepared for the first."""
+        with self._lock:
+            self._prefixes.clear()
+            self.start = Candidate(self.work.baseline)
+
     @staticmethod
     def _key(steps: tuple[Technique, ...], seed: int, names: Mapping[str, Any]) -> tuple[Any, ...]:
         return (seed, *(settings(step, names) for step in steps))
@@ -205,18 +226,31 @@ class Previewer:
             claimed_bytes=claimed_bytes(candidate),
             estimated_bytes=estimate_bytes(candidate),
             layers=records,
+            computes_alike=_shapes(candidate.model) == _shapes(self.work.baseline),
+            rounds_activations=bool(candidate.activations),
         )
 
     def _macs_of(self, candidate: Candidate) -> Macs | None:
         """Counted once per structure: constraints on weights do not change it."""
         from workbench.measurement.compute import call_of, count_macs
 
-        shapes = tuple((name, tuple(each.shape)) for name, each in candidate.model.named_parameters())
+        shapes = _shapes(candidate.model)
         if shapes not in self._macs:
             self._macs[shapes] = count_macs(candidate.model, self.work.example, call_of(self.work))
         return self._macs[shapes]
 
-    def _accuracy(self, candidate: Candidate) -> Generator[tuple[Any, Mapping[str, float]], None, None]:
+    def _memory_of(self, candidate: Candidate) -> int | None:
+        """Found once per structure, too: it takes a forward pass."""
+        from workbench.measurement.compute import call_of
+        from workbench.measurement.memory import peak_memory
+
+        shapes = _shapes(candidate.model)
+        if shapes not in self._memory:
+            self._memory[shapes] = peak_memory(candidate.model, self.work.example, call_of(self.work))
+        return self._memory[shapes]
+
+    def _judged(self, candidate: Candidate) -> Generator[dict[str, Any], None, None]:
+        """What each batch of validation data adds to a preview."""
         from workbench.measurement.accuracy import evaluating
 
         steps = evaluating(self.work, candidate, split="validation")
@@ -224,7 +258,26 @@ class Previewer:
             try:
                 progress = next(steps)
             except StopIteration as end:
-                yield end.value.accuracy, end.value.metrics
+                found = end.value
+                yield {"accuracy": found.accuracy, "metrics": found.metrics, "paired": self._paired(found)}
                 return
             if "accuracy" in progress.record:
-                yield progress.record["accuracy"], {}
+                yield {"accuracy": progress.record["accuracy"], "metrics": {}}
+
+    def _paired(self, evaluation: Evaluation) -> Paired | None:
+        """Against the baseline's predictions, where they are known and of the same samples."""
+        from workbench.measurement.baselines import known
+        from workbench.measurement.pairing import paired
+
+        before = known(self.work).evaluations.get(evaluation.split)
+        if before is None or evaluation.predictions is None:
+            return None
+        try:
+            return paired(before, evaluation)
+        except WorkbenchError:  # data that come in another order at every reading
+            return None
+
+
+def _shapes(model: nn.Module) -> Shapes:
+    """What decides how long dense kernels take: every parameter's name and shape."""
+    return tuple((name, tuple(each.shape)) for name, each in model.named_parameters(remove_duplicate=False))

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
 
+MEASURING = "measuring"  # what progress says when the steps are done
 NO_ACCURACY = "no accuracy, its data failed"  # how the note of such a report begins
 _LONG = 10.0  # a training epoch or the measurement, against 1 for a step that does not train
 
@@ -134,7 +135,7 @@ def compressing(
     before = sum(map(_weight, recipe))
     yield from _stages(trail, work, recipe, seed, names, before + _LONG)
     make = _version(work, recipe, seed, trail, parent, tree, name, runtimes)
-    return (yield from _scaled(make, "measuring", before / (before + _LONG), _LONG / (before + _LONG)))
+    return (yield from _scaled(make, MEASURING, before / (before + _LONG), _LONG / (before + _LONG)))
 
 
 def _begin(work: Workload, recipe: Recipe, names: Mapping[str, Any] | None, parent: Version | None) -> _Trail:
@@ -254,7 +255,7 @@ def _version(
 
     if not trail.stages:
         raise Stopped("stopped before the first step was done; nothing was made")
-    with suppress(Stopped):  # all is made by now: it is packed and measured whoever asks to stop
+    with suppress(Stopped):  # all is made by now: it is packed whoever asks to stop; measuring can be stopped
         yield Progress(0, 1, "packing")
     packed = pack(trail.candidate, recipe=recipe, original=work.baseline, seed=seed)
     where = {} if runtimes is None else {"runtimes": runtimes}

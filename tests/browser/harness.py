@@ -71,10 +71,10 @@ class Lab:
         self.notebooks.mkdir(parents=True, exist_ok=True)
         self._log = folder / "server.log"
         self._token = secrets.token_hex(8)
-        self._port = _free_port()
+        self._port = free_port()
         self._application = application
         self._arguments = arguments
-        self._environment = _own_folders(folder)
+        self._environment = own_folders(folder)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -102,11 +102,11 @@ class Lab:
         """End the server and every kernel it started."""
         if self._process is None:
             return
-        _signal_group(self._process, signal.SIGTERM)
+        signal_group(self._process, signal.SIGTERM)
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
-            _signal_group(self._process, signal.SIGKILL)
+            signal_group(self._process, signal.SIGKILL)
 
     def write(self, name: str, cells: Sequence[str]) -> str:
         """Put a notebook of code cells into the server's folder; returns its file name."""
@@ -220,15 +220,7 @@ class Notebook:
 
     def drag(self, label: str, by: int) -> None:
         """Drag a slider's handle by so many pixels, in steps, as a hand does."""
-        slider = self.page.locator(".widget-hslider", has_text=label).locator(".noUi-handle").first
-        slider.scroll_into_view_if_needed()
-        box = slider.bounding_box()
-        assert box is not None, f"no slider {label!r} is in sight"
-        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-        self.page.mouse.move(x, y)
-        self.page.mouse.down()
-        self.page.mouse.move(x + by, y, steps=12)
-        self.page.mouse.up()
+        drag(self.page, label, by)
 
     def press(self, name: str) -> None:
         """Click a button of the studio."""
@@ -264,6 +256,19 @@ class Notebook:
             self.errors.append(text)
 
 
+def drag(page: Page, label: str, by: int) -> None:
+    """Drag the handle of a page's slider by so many pixels, in steps, as a hand does."""
+    slider = page.locator(".widget-hslider", has_text=label).locator(".noUi-handle").first
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    assert box is not None, f"no slider {label!r} is in sight"
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + by, y, steps=12)
+    page.mouse.up()
+
+
 @contextmanager
 def open_browser(playwright: Playwright) -> Iterator[Browser]:
     """A headless Chromium.
@@ -292,7 +297,7 @@ def opened(browser: Browser, lab: Lab, name: str, cells: Sequence[str], **contex
     assert notebook.outside == [] and notebook.errors == [], f"{notebook.outside} {notebook.errors}"
 
 
-def _own_folders(folder: Path) -> dict[str, str]:
+def own_folders(folder: Path) -> dict[str, str]:
     """The environment of a server that knows nothing of the developer's settings."""
     names = {
         "JUPYTER_CONFIG_DIR": "config",
@@ -313,13 +318,15 @@ def _own_folders(folder: Path) -> dict[str, str]:
     return {**os.environ, **{name: str(folder / each) for name, each in names.items()}, **own}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Signal a process that leads a group, and all it has started."""
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:

@@ -149,7 +149,10 @@ def test_shift_and_a_click_say_so(notebook):
     notebook.page.mouse.click(*place_of(notebook, "2"))
     notebook.page.keyboard.up("Shift")
     told = "[[*each.of('id'), each.is_adding] for each in heard if hasattr(each, 'is_adding')]"
-    assert notebook.wait_for_python(f"len({told}) == 2") and notebook.python(told) == [["1", False], ["2", True]]
+    assert notebook.wait_for_python(f"len({told}) == 2") and notebook.python(told) == [
+        ["1", False],
+        ["2", True],
+    ]
 
 
 def test_rectangle_goes_without_a_word_when_python_says_so(notebook):

@@ -73,7 +73,8 @@ def test_run_makes_a_solid_mark_and_selects_it(studio):
     studio.execute("panel.wait(120)")
     id_ = studio.python("panel.selected.id")
     studio.page.wait_for_function(
-        f"(id) => {VIEW}.data('rows').some((row) => row.id === id && row.kind === 'ring' && row.ring === 'head')",
+        f"(id) => {VIEW}.data('rows')"
+        ".some((row) => row.id === id && row.kind === 'ring' && row.ring === 'head')",
         arg=id_,
     )
     assert "≈" not in studio.page.locator(".wb-figures").inner_text()

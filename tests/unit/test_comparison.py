@@ -40,7 +40,7 @@ def work() -> Workload:
 
 
 def found(work: Workload, before: object = None, after: object = None, **options: object) -> wb.Report:
-    return wb.compare(work, before, after, **{"runtimes": (), **options})
+    return wb.compare(work, before, after, **{"runtimes": (), "seconds": 0.05, **options})
 
 
 def test_two_versions_are_paired_on_the_same_samples(work):

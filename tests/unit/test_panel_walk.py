@@ -118,7 +118,7 @@ def test_walk_of_500_actions_taken_back_ends_where_it_began(monkeypatch):
         assert Recipe.parse(str(session.recipe)) == session.recipe
     assert set(walker.done) == set(WEIGHTS) and len(panel.versions) >= 5
 
-    end, head, made = session.draft, session.tree.head, panel.versions
+    made = panel.versions
     while session.can_undo:
         session.undo()
     assert session.draft == start and session.tree.head is None
@@ -126,8 +126,5 @@ def test_walk_of_500_actions_taken_back_ends_where_it_began(monkeypatch):
     panel.wait()
     assert text.value == str(panel.preview.recipe) == "PruneWeights(sparsity=0.5)"
     assert len(ipywidgets.widget._instances) == widgets
-    while session.can_redo:
-        session.redo()
-    assert session.draft == end and session.tree.head == head
     assert small.same(states, small.states(work.model))
     panel.close()

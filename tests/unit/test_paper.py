@@ -6,6 +6,8 @@ import os
 import re
 import stat
 import sys
+import threading
+from html import unescape
 from html.parser import HTMLParser
 
 import nbformat
@@ -14,7 +16,7 @@ import small
 
 from workbench.errors import StorageError
 from workbench.measurement import everything
-from workbench.panels import Sensitivity, Workbench, readable
+from workbench.panels import Compare, Sensitivity, Workbench, readable
 from workbench.panels.paper import blocks, report, still
 from workbench.panels.paper.blocks import Picture, Table, Words
 from workbench.versions import VersionTree
@@ -123,7 +125,15 @@ def test_still_form_stays_small_whatever_is_drawn(panel, monkeypatch):
     monkeypatch.setattr(still, "drawn", lambda drawings: [b"\x89PNG" + bytes(still.LARGEST)] * len(drawings))
     html = panel.still().html
     assert len(html) <= still.LARGEST and "<img" not in html
-    assert "Bytes kept per layer" in html  # in words
+    assert "Layers, bytes, claimed" in html  # in words
+
+
+def test_long_tables_are_cut_and_too_many_blocks_are_left_out(painted):
+    rows = tuple((f"layer {number}", "x" * 40) for number in range(500))
+    made = still.made([Table("layers", ("layer", "what"), rows)] * 30)
+    assert len(made.html) <= still.LARGEST
+    assert "layers: the first 40 of 500 rows" in made.html
+    assert "There is more in panel.report()" in made.html
 
 
 def test_picture_that_cannot_be_drawn_is_told_in_words(panel, monkeypatch):
@@ -144,6 +154,16 @@ def test_sensitivity_reads_as_a_table(painted):
     assert html.count('<th scope="row">') == len(panel.scan.effects)
     assert "<img" in html
     panel.close()
+
+
+def test_comparison_reads_as_tables(panel, painted):
+    run(panel, "PruneWeights(sparsity=0.6)")
+    compare = Compare(panel.work, None, "v1", tree=panel.session.tree, names={})
+    compare.wait()
+    html = compare.still().html
+    assert html.count("<caption>") == html.count("<table>") >= 2
+    assert all(each.name in html for each in compare.comparison.layers)
+    compare.close()
 
 
 class Page:
@@ -173,8 +193,6 @@ def test_panel_is_displayed_as_a_widget_and_an_output_that_is_filled_later(panel
 
 
 def test_saved_form_follows_the_panel(panel, front, monkeypatch):
-    import threading
-
     seen = threading.Condition()
     publish = front.publish
 
@@ -199,15 +217,32 @@ def test_saved_form_follows_the_panel(panel, front, monkeypatch):
     assert all(each == named for _, each in front.updates)
 
 
-def test_nothing_is_said_again_that_was_said(panel, front):
-    panel._ipython_display_()
-    keeper = panel._keeper
-    panel.still()
-    panel.close()
+def test_nothing_is_said_again_that_was_said(monkeypatch):
+    monkeypatch.setattr(still, "FIRST", 1000.0)
+    told, published = [[Words("one")]], []
+    keeper = still.Keeper(lambda: told[0], lambda: False, published.append, pytest.fail)
+    for words in ("one", "one", "two", "two", "one"):
+        told[0] = [Words(words)]
+        keeper._say(with_pictures=True)
+    keeper.close()
     keeper.join(10)
-    said = len(front.updates)
-    keeper._say(True)
-    assert len(front.updates) == said
+    assert [re.findall("<p>(.*)</p>", each) for each in published] == [["one"], ["two"], ["one"]]
+
+
+def test_what_goes_wrong_in_the_thread_is_said_and_the_next_change_is_drawn(monkeypatch):
+    monkeypatch.setattr(still, "FIRST", 0.0)
+    monkeypatch.setattr(still, "REST", 0.0)
+    seen, failed = threading.Event(), []
+
+    def told():
+        if not failed:
+            raise RuntimeError("a view broke")
+        return [Words("whole again")]
+
+    keeper = still.Keeper(told, lambda: False, lambda html: seen.set(), failed.append)
+    assert seen.wait(10) and str(failed[0]) == "a view broke"
+    keeper.close()
+    keeper.join(10)
 
 
 def test_closing_ends_the_thread(panel, front):
@@ -266,6 +301,21 @@ def test_report_is_one_whole_page_without_anything_from_elsewhere(panel, painted
         assert f"made[&#x27;{version.name}&#x27;] = wb.compress(work, &#x27;{version.recipe}&#x27;" in html
     assert "on 48 validation" in html and "on 48 test" in html
     assert all(word in html for word in ("claimed", "stored", "measured", "McNemar"))
+
+
+def test_version_that_goes_on_from_another_is_made_again_from_it(panel, painted, tmp_path):
+    import workbench as wb
+
+    first = run(panel, "PruneWeights(sparsity=0.6)")
+    wb.compress(panel.work, "Quantize(weights=4)", parent=first, tree=panel.session.tree, runtimes=())
+    html = unescape(panel.report(tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "made['v2'] = wb.compress(work, 'Quantize(weights=4)', seed=0, parent=made['v1'])" in html
+    assert (
+        "<code>v1 | Quantize(weights=4)</code>" in html and "v1 | Quantize(weights=4)" in panel.still().html
+    )
+    panel.session.tree.delete(first)
+    html = unescape(panel.report(tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "# v2: Quantize(weights=4) on a version that is gone" in html
 
 
 def test_report_is_light_and_dark_and_can_be_read_aloud(panel, painted, tmp_path):

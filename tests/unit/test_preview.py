@@ -134,11 +134,12 @@ def test_nothing_is_trained_though_there_are_no_training_data():
     assert previews(Previewer(work), "PruneWeights(0.5) | FineTune")[-1].accuracy.n == 30
 
 
-def test_without_data_there_is_one_preview_without_accuracy():
-    (only,) = previews(Previewer(Workload(net())), "PruneWeights(0.5)")
-    assert only.is_final
-    assert only.accuracy is None
-    assert only.nonzero == 47
+def test_without_data_everything_but_accuracy_is_told():
+    *_, last = previews(Previewer(Workload(net())), "PruneWeights(0.5)")
+    assert last.is_final
+    assert last.accuracy is None
+    assert last.nonzero == 47
+    assert last.peak_memory > 0
 
 
 def test_without_an_input_macs_are_not_known():

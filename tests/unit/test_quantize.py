@@ -346,3 +346,30 @@ def test_a_million_weights_take_their_bits_and_scales(step: Quantize):
     assert claimed_bytes(made) == payload + scales + zeros
     again = unpack(data, candidate.model).candidate
     assert torch.equal(again.model[0].weight, made.model[0].weight)
+
+
+class Padded(nn.Module):
+    """A transformer's layer that is not to look at the last two of five positions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        is_empty = torch.arange(5)[None].expand(len(inputs), 5) >= 3
+        return self.head(self.layer(inputs, src_key_padding_mask=is_empty)[:, :3].mean(1))
+
+
+@pytest.mark.parametrize("scheme", ["static", "dynamic"])
+def test_a_mask_of_attention_is_no_value_and_hides_what_it_hid(scheme):
+    torch.manual_seed(0)
+    inputs = torch.randn(64, 5, 8)
+    work = Workload(Padded().eval(), train=(inputs, torch.zeros(64, dtype=torch.long)))
+    made = applied(Quantize(8, activations=8, scheme=scheme), work.candidate(), work)
+    assert any(name.startswith("layer.self_attn/") for name in made.activations)
+    with torch.no_grad():
+        torch.testing.assert_close(made.call(work, inputs), work.baseline(inputs), rtol=0, atol=0.05)
+    if scheme == "static":  # a dynamic range is about what is hidden as well
+        other = torch.cat([inputs[:, :3], inputs[:, 3:].flip(0)], 1)
+        torch.testing.assert_close(made.call(work, other), made.call(work, inputs))

@@ -105,14 +105,21 @@ def erring(first: Side, second: Side, found: Sequence[LayerPair]) -> Steps[tuple
     )
 
 
-def timing(first: Side, second: Side, found: Sequence[LayerPair]) -> Steps[tuple[LayerPair, ...]]:
+def timing(
+    first: Side, second: Side, found: Sequence[LayerPair], seconds: float
+) -> Steps[tuple[LayerPair, ...]]:
     """The same with the time of each layer, both models in turns, PyTorch on one thread, one sample."""
     work = first.work
     if work.example is None:
         return tuple(found)
     names = [each.name for each in found]
     times = yield from timing_layers(
-        second.candidate.model, names, work.example, call_of(work), original=first.candidate.model
+        second.candidate.model,
+        names,
+        work.example,
+        call_of(work),
+        original=first.candidate.model,
+        seconds=seconds,
     )
     if times is None:
         return tuple(found)

@@ -166,7 +166,7 @@ class _Run:
         try:
             yield self._progress(0.0, "comparing")
             yield from self._judging()
-            yield from self._looking()
+            yield from self._looking(seconds)
             for index, runtime in enumerate(runtimes):
                 share = 0.4 / len(runtimes)
                 yield from self._timing(runtime, seconds, batch, threads, 0.6 + index * share, share)
@@ -196,11 +196,11 @@ class _Run:
         self.found = replace(self.found, paired=pair)
         yield self._progress(0.4, "judged")
 
-    def _looking(self) -> Steps[None]:
+    def _looking(self, seconds: float) -> Steps[None]:
         """What layers give, and how long they take."""
-        for start, make in ((0.4, layers.erring), (0.5, layers.timing)):
+        for start, make, more in ((0.4, layers.erring, ()), (0.5, layers.timing, (seconds,))):
             try:
-                steps = make(self._first, self._second, self.found.layers)
+                steps = make(self._first, self._second, self.found.layers, *more)
                 found, was_stopped = yield from forward(steps, self._scaled("layers", start, 0.1))
             except (RuntimeError, ValueError, TypeError) as error:  # a model that runs only its own way
                 self._notes.append(f"no error or time of layers: {str(error).splitlines()[0]}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from workbench.activations import INPUT, OUTPUT, Affine, Rounding, attach, place
+from workbench.activations import INPUT, OUTPUT, Affine, Rounding, attach, place, through_values
 from workbench.candidate import Candidate, with_parameters
 from workbench.constraints import Mask
 from workbench.data import Batches, length, mapped, slices
@@ -265,9 +265,7 @@ def _hook(model: nn.Module, place: str, see: Callable[[Tensor], None]) -> None:
         return
 
     def before(module: nn.Module, args: Any, kwargs: Mapping[str, Any]) -> None:
-        for each in (*args, *kwargs.values()):
-            if isinstance(each, Tensor):
-                see(each)
+        through_values(module, args, kwargs, lambda each: see(each) if isinstance(each, Tensor) else None)
 
     def after(module: nn.Module, args: Any, output: Any) -> None:
         see(output[0] if isinstance(output, tuple) else output)

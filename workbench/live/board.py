@@ -13,6 +13,7 @@ import ipywidgets
 import traitlets
 
 from workbench.live import bundle, rows, selections
+from workbench.live.scripts import text_of
 
 _HERE = Path(__file__).parent
 
@@ -27,8 +28,8 @@ class ChartBoard(anywidget.AnyWidget):
     frame, and only charts that can be seen. Zoom and selections stay over updates and over a change of theme.
     """
 
-    _esm = _HERE / "board.js"
-    _css = _HERE / "board.css"
+    _esm = text_of(_HERE / "board.js")
+    _css = text_of(_HERE / "board.css")
 
     board = traitlets.Unicode().tag(sync=True)
     specs = traitlets.Dict().tag(sync=True)
@@ -112,6 +113,12 @@ class ChartBoard(anywidget.AnyWidget):
         """Call `listener(selection)` when a person selects something."""
         self._listeners.append(listener)
 
+    def forget(self) -> None:
+        """Let go of rows, specs and listeners: the board is closed, and may be held for long."""
+        self._listeners.clear()
+        self._shown.clear()
+        self.specs, self.latest = {}, {}
+
     def place(self, name: str) -> ChartPlace:
         """A widget that shows one chart of this board, to be put anywhere on the page."""
         return ChartPlace(owner=self, board=self.board, chart=name)
@@ -157,7 +164,7 @@ class ChartBoard(anywidget.AnyWidget):
 class ChartPlace(anywidget.AnyWidget):
     """Where one chart of a board is shown."""
 
-    _esm = _HERE / "place.js"
+    _esm = text_of(_HERE / "place.js")
 
     # who keeps or closes a place keeps or closes its board too
     owner = traitlets.Instance(ChartBoard).tag(sync=True, **ipywidgets.widget_serialization)

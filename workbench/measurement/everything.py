@@ -83,11 +83,45 @@ def measuring(
     )
 
 
+def timing_on(
+    work: Workload,
+    model: Any = None,
+    runtime: str = "pytorch",
+    *,
+    batch: int = 1,
+    threads: int = 1,
+    seconds: float = SECONDS,
+    is_preview: bool = False,
+) -> Steps[Latency]:
+    """The latency alone, on one runtime, in turns with the baseline; stopped, what the rounds so far tell.
+
+    Args:
+        is_preview: how well int8 kernels agree with the simulation is left out: it reads data for a second.
+
+    Raises:
+        RuntimeUnavailable: the runtime cannot take the model, or there is no input to run it on.
+        Stopped: it was stopped before there was anything to tell.
+    """
+    if batch < 1 or threads < 1:
+        raise WorkbenchError(f"batch and threads must be at least 1, got {batch} and {threads}")
+    run = _Run(work, subject(work, model), is_baseline=model is None, compares=not is_preview)
+    yield from run.time(find(runtime), batch, threads, seconds, 0.0, 1.0, with_energy=False)
+    if runtime in run.latency:
+        return run.latency[runtime]
+    if run.is_stopped:
+        raise Stopped
+    raise RuntimeUnavailable(run.notes[-1])
+
+
 class _Run:
     """One measurement on its way to a report."""
 
-    def __init__(self, work: Workload, candidate: Candidate, is_baseline: bool) -> None:
+    def __init__(
+        self, work: Workload, candidate: Candidate, is_baseline: bool, compares: bool = True
+    ) -> None:
         self.work = work
+        self.latency: dict[str, Latency] = {}
+        self._compares = compares
         self.candidate = candidate
         self.is_baseline = is_baseline
         self.notes: list[str] = []
@@ -96,7 +130,6 @@ class _Run:
         self._evaluation: Evaluation | None = None
         self._baseline: Evaluation | None = None
         self._paired: Paired | None = None
-        self._latency: dict[str, Latency] = {}
         self._bits = _narrowest(candidate)
         self._is_rounded = self._bits is not None or bool(candidate.activations)
         self._split = "validation"
@@ -131,7 +164,14 @@ class _Run:
         self._pair()
 
     def time(
-        self, runtime: Any, batch: int, threads: int, seconds: float, start: float, share: float
+        self,
+        runtime: Any,
+        batch: int,
+        threads: int,
+        seconds: float,
+        start: float,
+        share: float,
+        with_energy: bool = True,
     ) -> Steps[None]:
         """Time the model and the baseline in turns on one runtime; what goes wrong becomes a note."""
         if self.is_stopped:
@@ -162,15 +202,16 @@ class _Run:
             return
         self.notes.extend(model.notes)
         agreement = None
-        if model.integer_layers:
+        if model.integer_layers and self._compares:
             compared = agreeing(self.work, self.candidate, model, self._split, batch)
             agreement = yield from self._part(compared, runtime.title, start, 0.1 * share)
         steps = timing(model, None if self.is_baseline else baseline, threads=threads, seconds=seconds)
         rounds = yield from self._part(steps, runtime.title, start, share)
-        if self._energy == (None, None) and not self.is_stopped:  # on the first runtime that is timed
+        is_first = self._energy == (None, None)
+        if with_energy and is_first and not self.is_stopped:
             self._energy = measured(model.run), measured(baseline.run)
         if rounds is not None:
-            self._latency[runtime.name] = summary(
+            self.latency[runtime.name] = summary(
                 rounds,
                 runtime.name,
                 model.artefact_bytes,
@@ -187,7 +228,7 @@ class _Run:
         work, model = self.work, self.candidate.model
         evaluation = self._evaluation
         counted = count_macs(model, work.example, call_of(work))
-        if simulated := [title(name) for name, each in self._latency.items() if each.is_simulated]:
+        if simulated := [title(name) for name, each in self.latency.items() if each.is_simulated]:
             what = f"weights of {self._bits} bits" if self._bits is not None else "rounded activations"
             self.notes.append(f"simulated only on {listed(simulated)}: {what} are computed in float32 there")
         return Report(
@@ -196,7 +237,7 @@ class _Run:
             metrics=dict(evaluation.metrics) if evaluation else {},
             size=Size(claimed_bytes(self.candidate), stored),
             baseline_size=self._known.size,
-            latency=self._latency,
+            latency=self.latency,
             parameters=parameters(model),
             nonzero=nonzero(model),
             macs=counted.total if counted else None,

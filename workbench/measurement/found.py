@@ -109,7 +109,8 @@ class Found:
             preview.parameters,
             preview.nonzero,
             preview.macs,
-            latency={name: Timed.of(each) for name, each in preview.latency.items()},
+            preview.peak_memory,
+            latency=_usual(preview.latency),
             is_estimate=True,
         )
 
@@ -125,3 +126,10 @@ class Found:
             for name, value in own.items()
         }
         return Found(**merged)
+
+
+def _usual(latency: Latency | None) -> dict[str, Timed]:
+    """A latency by its runtime, where it was timed with one sample and one thread, as reports have it."""
+    if latency is None or latency.batch != 1 or latency.threads != 1:
+        return {}
+    return {latency.runtime: Timed.of(latency)}

@@ -69,6 +69,20 @@ class Baseline:
 
 
 @dataclass(frozen=True)
+class Foretold:
+    """What a preview had estimated of a model before it was made; None for what it did not tell.
+
+    Attributes:
+        stored: bytes of the file. accuracy: a share. speedup: over the baseline on `runtime`.
+    """
+
+    stored: int | None = None
+    accuracy: float | None = None
+    speedup: float | None = None
+    runtime: str = ""
+
+
+@dataclass(frozen=True)
 class Report:
     """Claimed, stored and measured figures of one model.
 
@@ -85,6 +99,8 @@ class Report:
         weight_bits: of the narrowest grid; None where no weight lies on one.
         nonzero_macs: multiplications left if those with a zero weight were skipped.
         energy: of one inference, from the processor's counters or, where none can be read, an estimate.
+        further: latency with other batches and thread counts, or on other runtimes, timed afterwards.
+        foretold: what the preview had said before the run; None where there was none.
     """
 
     name: str
@@ -104,6 +120,8 @@ class Report:
     nonzero_macs: int | None = None
     energy: Energy | None = None
     is_stopped: bool = False
+    further: tuple[Latency, ...] = ()
+    foretold: Foretold | None = None
 
     @property
     def is_baseline(self) -> bool:
@@ -119,6 +137,18 @@ class Report:
     def sentence(self) -> str:
         """Why claimed, stored and measured disagree, in one sentence; empty where they do not."""
         return sentence(self)
+
+    def latency_with(self, runtime: str, batch: int = 1, threads: int = 1) -> Latency | None:
+        """The latency on a runtime with a batch and a thread count; None where it was not timed so."""
+        timed = (*self.further[::-1], *([self.latency[runtime]] if runtime in self.latency else ()))
+        wanted = (runtime, batch, threads)
+        return next((each for each in timed if (each.runtime, each.batch, each.threads) == wanted), None)
+
+    def timed(self, latency: Latency) -> Report:
+        """This report with one more latency; one with the same settings takes the place of the older."""
+        settings = (latency.runtime, latency.batch, latency.threads)
+        rest = tuple(e for e in self.further if (e.runtime, e.batch, e.threads) != settings)
+        return dataclasses.replace(self, further=(*rest, latency))
 
     def table(self) -> list[dict[str, Any]]:
         """One row a figure: what, kind (claimed, stored or measured), value, low, high, baseline, unit."""
@@ -148,6 +178,8 @@ class Report:
         plain["energy"] = _made(Energy, data.get("energy"))
         plain["paired"] = _made(Paired, data.get("paired"))
         plain["notes"] = tuple(data.get("notes", ()))
+        plain["further"] = tuple(_latency(each) for each in data.get("further", ()))
+        plain["foretold"] = _made(Foretold, data.get("foretold"))
         if before := data.get("baseline"):
             accuracy = _made(Accuracy, before.get("accuracy"))
             energy = _made(Energy, before.get("energy"))

@@ -38,6 +38,9 @@ def rows(report: Report) -> Iterator[Row]:
     yield from _compute_rows(report)
     for name, latency in report.latency.items():
         yield from _latency_rows(title(name), latency, report.is_baseline)
+    for latency in report.further:
+        settings = f"batch {latency.batch}, {latency.threads} thread{'s' if latency.threads > 1 else ''}"
+        yield from _latency_rows(f"{title(latency.runtime)}, {settings}", latency, report.is_baseline)
     if report.peak_memory is not None:
         before = report.baseline.peak_memory if report.baseline else None
         yield _bytes("peak memory", "measured", report.peak_memory, before)

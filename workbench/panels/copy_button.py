@@ -7,10 +7,12 @@ from pathlib import Path
 import anywidget
 import traitlets
 
+from workbench.live.scripts import text_of
+
 
 class CopyButton(anywidget.AnyWidget):
     """Copies `text`."""
 
-    _esm = Path(__file__).parent / "copy_button.js"
+    _esm = text_of(Path(__file__).with_name("copy_button.js"))
 
     text = traitlets.Unicode().tag(sync=True)

@@ -13,7 +13,7 @@ import traitlets
 
 from workbench.charts.layer_measures import MEASURES, Measure
 from workbench.charts.layers import HINT, weighted
-from workbench.live.rows import plain
+from workbench.live.scripts import text_of
 
 if TYPE_CHECKING:
     from workbench.charts.layers import Layer
@@ -29,7 +29,7 @@ class LayerTable(anywidget.AnyWidget):
         order: the column that is sorted by, and its direction; `MODELS_ORDER` at first.
     """
 
-    _esm = Path(__file__).parent / "layer_table.js"
+    _esm = text_of(Path(__file__).with_name("layer_table.js"))
 
     columns = traitlets.List().tag(sync=True)
     hint = traitlets.Unicode(f"{HINT}.").tag(sync=True)
@@ -79,8 +79,7 @@ class LayerTable(anywidget.AnyWidget):
 
 def _row(layer: Layer, tops: Mapping[str, float]) -> dict[str, Any]:
     cells = [_cell(layer, each, tops[each.key]) for each in MEASURES.values()]
-    (row,) = plain([{"name": layer.name, "what": layer.what, "note": layer.setting, "cells": cells}])
-    return row
+    return {"name": layer.name, "what": layer.what, "note": layer.setting, "cells": cells}
 
 
 def _changed(before: Mapping[str, Any] | None, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,6 +92,8 @@ def _changed(before: Mapping[str, Any] | None, row: Mapping[str, Any]) -> dict[s
 def _cell(layer: Layer, measure: Measure, top: float) -> list[Any]:
     """The text, the number to sort by, the two bars as shares, and what has changed."""
     now, before = measure.now(layer), measure.before(layer)
+    if now is not None and not math.isfinite(now):  # JSON has no word for it
+        now = None
     shares = [round(max(0.0, each or 0.0) / top, 3) for each in (now, before)]
     return [measure.text(layer), now, *shares, measure.change(layer)]
 

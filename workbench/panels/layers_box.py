@@ -42,6 +42,7 @@ class LayersBox:
     def __init__(self, session: Session, board: ChartBoard) -> None:
         self._session, self._board = session, board
         self.shown: list[Layer] = []
+        self._drawn: tuple[Any, ...] | None = None
         self._clock = LayerClock(session, lambda: session.tell("layers"))
         self.scan = ScanRow(session, lambda: session.tell("layers"))
         self.table = LayerTable()
@@ -64,6 +65,21 @@ class LayersBox:
 
     def refresh(self) -> None:
         """Show the layers as they are."""
+        self.scan.refresh()
+        if self._drawn != (now := self._inputs()):
+            self._draw()
+            self._drawn = now
+        self.layer.refresh(self.shown)
+
+    def _inputs(self) -> tuple[Any, ...]:
+        """What the table and the bars are drawn from; an estimate that runs on changes none of it."""
+        session = self._session
+        found = session.estimates.layers(session.version)
+        times = self._clock.times(found)
+        scan, trouble = session.scans.scan, self._clock.trouble
+        return found, times, trouble, scan, session.draft, session.layer, self.measure
+
+    def _draw(self) -> None:
         session = self._session
         found = self._clock.filled(session.estimates.layers(session.version))
         found = [
@@ -79,10 +95,11 @@ class LayersBox:
         if self.table.selected != session.layer:
             self.table.selected = session.layer
         text = chart.summary(found, self.measure)
-        self._board.show({"layers": chart.rows(found, self.measure)}, {"layers": text})
+        has_weights = next(session.work.baseline.parameters(), None) is not None
+        hint = chart.WAITING if has_weights else chart.HINT
+        self.table.hint = f"{hint}."
+        self._board.show({"layers": chart.rows(found, self.measure, hint)}, {"layers": text})
         self._said.value = self._words(found)
-        self.scan.refresh()
-        self.layer.refresh(found)
 
     def close(self) -> None:
         """The panel is closed."""
@@ -93,6 +110,8 @@ class LayersBox:
         lines = [] if any(each.is_selected for each in found) or not found else [_HINT]
         if self._session.work.example is None:
             lines.append("No time and no MACs: the shape of an input is not known.")
+        elif self._clock.trouble:
+            lines.append(f"No time: the model could not be run ({self._clock.trouble}).")
         elif (times := self._clock.times(found)) is not None:
             rest = max(0.0, times.rest_ms / times.whole_ms) if times.whole_ms else 0.0
             lines.append(

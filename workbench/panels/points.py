@@ -31,14 +31,16 @@ def of_baseline(known: Known, versions: Sequence[Version]) -> Point:
 
 
 def found_of_known(known: Known) -> Found:
-    """What a panel has found of the baseline so far."""
+    """What is known of the baseline by itself."""
     timed = {name: Timed.of(each) for name, each in known.latency.items()}
     return Found(
         known.accuracy,
+        known.metrics,
         stored=known.stored,
         claimed=known.claimed,
         macs=known.macs,
         parameters=known.parameters,
+        peak_memory=known.memory,
         latency=timed,
     )
 

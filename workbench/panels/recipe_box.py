@@ -6,6 +6,7 @@ from typing import Any
 
 import ipywidgets
 
+from workbench.panels.advice_rows import AdviceRows
 from workbench.panels.closing import close
 from workbench.panels.copy_button import CopyButton
 from workbench.panels.session import Session
@@ -18,7 +19,7 @@ _ADD = ("+ add a step", "")
 class RecipeBox:
     """Shows the draft of a session and its recipe."""
 
-    topics = ("recipe",)
+    topics = ("recipe", "advice")
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -40,7 +41,8 @@ class RecipeBox:
         self._copy = CopyButton()
         line = ipywidgets.HBox([self._text, self._copy])
         line.add_class("wb-line")
-        self.widget = ipywidgets.VBox([self._steps, self._empty, self._add, line])
+        self._advice = AdviceRows(session)
+        self.widget = ipywidgets.VBox([self._steps, self._empty, self._advice.widget, self._add, line])
         self.widget.add_class("wb-recipe")
         self.refresh()
 
@@ -48,11 +50,11 @@ class RecipeBox:
         """Show the steps as they are; the boxes of steps that stay are kept."""
         draft = self._session.draft
         gone = [self._boxes.pop(id) for id in set(self._boxes) - {step.id for step in draft.steps}]
-        for step in draft.steps:
-            if step.id in self._boxes:
-                self._boxes[step.id].show(step)
-            else:
+        last = len(draft.steps) - 1
+        for place, step in enumerate(draft.steps):
+            if step.id not in self._boxes:
                 self._boxes[step.id] = StepBox(self._session, step)
+            self._boxes[step.id].show(step, draft.number(step.id), place == 0, place == last)
         children = tuple(self._boxes[step.id].widget for step in draft.steps)
         if children != self._steps.children:
             self._steps.children = children
@@ -63,6 +65,7 @@ class RecipeBox:
         if self._text.value != text:
             self._text.value = text
         self._copy.text = text
+        self._advice.refresh()
 
     def _added(self, change: Any) -> None:
         if change["new"]:

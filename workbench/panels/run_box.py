@@ -10,29 +10,32 @@ from workbench.measurement import units
 from workbench.panels.session import Session
 from workbench.panels.traits import set_changed
 
+_STOP = "End the run at its next step and keep what there is"
+_AGAIN = "Measure no further: what there is is kept with what is known of it"
+
 
 class RunBox:
     """Shows the job of a session, and what went wrong in words."""
 
-    topics = ("job", "status", "recipe")
+    topics = ("job", "status", "recipe", "versions")
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._run = ipywidgets.Button(description="Run", icon="play", tooltip="Make a version of this recipe")
         self._run.add_class("wb-run")
         self._run.on_click(lambda _: session.run())
-        self._stop = ipywidgets.Button(
-            description="Stop", icon="stop", tooltip="End the run at its next step and keep what there is"
-        )
+        self._stop = ipywidgets.Button(description="Stop", icon="stop", tooltip=_STOP)
         self._stop.on_click(lambda _: session.stop())
         self._bar = ipywidgets.FloatProgress(min=0, max=1)
         self._left = ipywidgets.HTML()
         self._left.add_class("wb-left")
         self._status = ipywidgets.HTML()
         self._status.add_class("wb-status")
+        self._record = ipywidgets.HTML()
+        self._record.add_class("wb-record")
         row = ipywidgets.HBox([self._run, self._stop, self._bar, self._left])
         row.add_class("wb-runs")
-        self.widget = ipywidgets.VBox([row, self._status])
+        self.widget = ipywidgets.VBox([row, self._status, self._record])
         self.refresh()
 
     def refresh(self) -> None:
@@ -40,7 +43,9 @@ class RunBox:
         session, job = self._session, self._session.runs.job
         is_running = session.is_running
         set_changed(self._run, disabled=is_running or not len(session.recipe))
-        set_changed(self._stop, disabled=not is_running or (job is not None and job.state == "stopping"))
+        again = session.runs.can_stop_again
+        can_stop = is_running and (again or not session.runs.is_stopping)
+        set_changed(self._stop, disabled=not can_stop, tooltip=_AGAIN if again else _STOP)
         self._bar.layout.visibility = "visible" if is_running else "hidden"
         message, left = "", ""
         if job is not None and is_running:
@@ -49,6 +54,7 @@ class RunBox:
             message = job.progress.message
         set_changed(self._left, value=left)
         set_changed(self._status, value=_line(session.error, session.status or message))
+        set_changed(self._record, value=escape(session.foretold))
 
 
 def _line(error: str, status: str) -> str:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
 from workbench.job import Job, Progress
 from workbench.panels import points
+from workbench.run import MEASURING
 
 if TYPE_CHECKING:
     from workbench.recipe import Recipe
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
+
+DOUBLE_CLICK = 0.7  # seconds; a second press that comes sooner is part of the first
 
 
 class Runs:
@@ -28,12 +33,26 @@ class Runs:
         self._work = work
         self._tree = tree
         self._told = told
+        self._starting = threading.Lock()
+        self._stopped_at = 0.0
         self._stages: list[list[Mapping[str, Any]]] = []
 
     @property
     def is_running(self) -> bool:
         """Whether a run is going on."""
         return self.job is not None and self.job.is_running
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it has been asked to stop and has not ended."""
+        return self.job is not None and self.job.state == "stopping"
+
+    @property
+    def can_stop_again(self) -> bool:
+        """Whether it was stopped, by no double click, and now measures what it has kept."""
+        is_late = time.monotonic() - self._stopped_at > DOUBLE_CLICK
+        message = self.job.progress.message if self.job is not None else ""
+        return self.is_stopping and is_late and message.startswith(MEASURING)
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -48,8 +67,14 @@ class Runs:
         Raises:
             WorkbenchError: one is going on, or there is nothing to run.
         """
+        with self._starting:  # two clicks may come on two threads
+            self._start(recipe, names, seed, parent)
+
+    def _start(self, recipe: Recipe, names: Mapping[str, Any], seed: int, parent: Version | None) -> None:
         from workbench.run import compressing
 
+        if self.is_stopping:
+            raise WorkbenchError("the last run is being stopped; wait until it is, or press Stop again")
         if self.is_running:
             raise WorkbenchError("a run is going on; press Stop first, or wait for it")
         if not len(recipe):
@@ -63,8 +88,16 @@ class Runs:
         self.job.start()
 
     def stop(self) -> None:
-        """Ask the run to end at its next step; what it has so far is measured and kept."""
-        if self.job is not None:
+        """Ask the run to end at its next step; what it has so far is measured and kept.
+
+        Asked again when it measures, it measures no further; before that a double click does no harm.
+        """
+        if self.job is None:
+            return
+        if self.can_stop_again:
+            self.job.stop_again()
+        else:
+            self._stopped_at = self._stopped_at if self.is_stopping else time.monotonic()
             self.job.stop()
 
     def wait(self, timeout: float) -> None:

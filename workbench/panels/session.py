@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ from workbench.errors import WorkbenchError, told
 from workbench.exploration.limits import Limits
 from workbench.job import Job
 from workbench.measurement import units
-from workbench.panels import missing, points, saving, starting
+from workbench.panels import figures, foretelling, missing, points, saving, starting
+from workbench.panels.chosen import Chosen
 from workbench.panels.comparisons import Comparisons
 from workbench.panels.estimates import Estimates
 from workbench.panels.picking import Picking
@@ -34,10 +36,14 @@ from workbench.technique import find
 
 if TYPE_CHECKING:
     from workbench.exploration.records import Sensitivity
+    from workbench.measurement.quantities import Quantity
+    from workbench.measurement.report import Foretold, Latency
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
 
 _BEGINS_WITH = "PruneWeights"  # answers at once, on any model
+_STOPPING = "stopping: what there is so far is kept"
+_NO_FURTHER = "stopping: it is measured no further"
 TOPICS = (
     "work",
     "recipe",
@@ -50,6 +56,8 @@ TOPICS = (
     "compare",
     "selection",
     "limits",
+    "timing",
+    "advice",
     "status",
 )
 
@@ -72,7 +80,7 @@ class Session:
         names: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.runtime = _first_runtime()
+        self.chosen = Chosen(runtime=_first_runtime())
         self.status = ""
         self.error = ""
         self.picking = Picking(self)
@@ -116,6 +124,21 @@ class Session:
     def names(self) -> Mapping[str, Any]:
         """What bare names stand for: the notebook's variables, where no others were given."""
         return self._names if self._names is not None else vars(sys.modules["__main__"])
+
+    @property
+    def runtime(self) -> str:
+        """The runtime that latency is shown on."""
+        return self.chosen.runtime
+
+    @property
+    def metrics(self) -> dict[str, Quantity]:
+        """The metrics that can be chosen, by name, the usual one first."""
+        return figures.metrics_of(self.work)
+
+    @property
+    def foretold(self) -> str:
+        """How far off previews were, in one line; empty where none has been put to the test."""
+        return foretelling.record(self.tree.versions)
 
     @property
     def draft(self) -> Draft:
@@ -201,6 +224,12 @@ class Session:
         """Set the steps to a recipe, or its text."""
         self._try(lambda: self._edit(self.draft.rewritten(Recipe.of(recipe))))
 
+    def take_advice(self, place: int = 0) -> None:
+        """Put the steps in the order that a piece of advice on them names."""
+        advice = self.estimates.advice
+        if place < len(advice) and (recipe := advice[place].recipe) is not None:
+            self.write(recipe)
+
     def undo(self) -> None:
         """Take the last move back, in the controls and in the versions."""
         self._return_to(self._moments.undone())
@@ -219,15 +248,15 @@ class Session:
 
     def rename(self, which: Version | str, name: str) -> None:
         """Give a version another name; one that is refused becomes the error, and the old one stays."""
-        self._try(lambda: self._kept(self.tree.rename(which, name)))
+        self._try(lambda: self._keep(lambda: self.tree.rename(which, name)))
 
     def annotate(self, which: Version | str, note: str) -> None:
         """Write a note on a version."""
-        self._try(lambda: self._kept(self.tree.annotate(which, note)))
+        self._try(lambda: self._keep(lambda: self.tree.annotate(which, note)))
 
     def pin(self, which: Version | str, is_pinned: bool = True) -> None:
         """Keep a version out of what a size limit would remove, or no longer."""
-        self._try(lambda: self._kept(self.tree.pin(which, is_pinned)))
+        self._try(lambda: self._keep(lambda: self.tree.pin(which, is_pinned)))
 
     def read_again(self) -> None:
         """Look into the file for what another notebook has added or removed."""
@@ -235,11 +264,17 @@ class Session:
 
     def run(self, seed: int = 0) -> None:
         """Begin to make a version of the recipe, in a thread of its own."""
-        self._try(lambda: self.runs.start(self.recipe, self.names, seed, self.start))
+        self._try(lambda: self._run(seed))
 
     def stop(self) -> None:
-        """Ask the run to end at its next step; what it has so far is measured and kept."""
+        """Ask the run to end at its next step; what it has so far is measured and kept.
+
+        Asked again when it measures, it measures no further.
+        """
+        is_second = self.runs.can_stop_again
         self.runs.stop()
+        if is_second:
+            self._say(_NO_FURTHER)
 
     def give(self, **more: Any) -> None:
         """Go on with the same model and `validation=` data, or an `input_shape=`."""
@@ -270,10 +305,17 @@ class Session:
         """Set one limit to what a person typed; an empty text takes it away."""
         self._try(lambda: self._limit(self.picking.limits.changed(name, written)))
 
+    def show(self, **changes: Any) -> None:
+        """Show another `metric`, or latency on another `runtime`, with another `batch` or `threads`."""
+        self._try(lambda: self._show(**changes))
+
     def choose_runtime(self, runtime: str) -> None:
         """Show latency on another runtime."""
-        self.runtime = runtime
-        self._tell("figures")
+        self.show(runtime=runtime)
+
+    def measure_now(self) -> None:
+        """Time what is shown with the settings chosen, beside the original; a version keeps the result."""
+        self._try(self._measure_now)
 
     def tell(self, topic: str) -> None:
         """Let every view that shows a topic draw it again."""
@@ -289,7 +331,10 @@ class Session:
 
         self.work = work
         self.tree = tree if tree is not None else tree_for(work)
+        self._foretold: Foretold | None = None
+        self.chosen = replace(self.chosen, metric=next(iter(self.metrics)))
         self.estimates = Estimates(work, self._tell, self.fail)
+        self.estimates.chosen = self.chosen
         self.runs = Runs(work, self.tree, self._job_told)
         self.comparisons = Comparisons(self, lambda: self._tell("compare"))
         self._leave_tree = self.tree.observe(self._versions_changed)
@@ -359,9 +404,12 @@ class Session:
             self.tree.select(version)
         self._recipe_changed()
 
-    def _kept(self, version: Version) -> None:
-        """A version was named, noted or pinned; what cannot be written to the file is said."""
-        self._say("") if self.tree.warning is None else self.fail(WorkbenchError(self.tree.warning))
+    def _keep(self, change: Callable[[], Version]) -> None:
+        """Name, note or pin a version; where that cannot be written to the file (any more), say so."""
+        before = self.tree.warning
+        change()
+        after = self.tree.warning
+        self._say("") if after is None or after == before else self.fail(WorkbenchError(after))
 
     def _return_to(self, moments: Moments) -> None:
         with self._lock:
@@ -381,28 +429,66 @@ class Session:
                 self._tell(topic)
         self._tell("training")
 
+    def _run(self, seed: int) -> None:
+        said = foretelling.foretold(self.estimates.preview, self.recipe, self.runtime)
+        self.runs.start(self.recipe, self.names, seed, self.start)
+        self._foretold = said  # of this run: one that was refused has changed nothing
+
+    def _show(self, **changes: Any) -> None:
+        self.chosen = self.chosen.changed(self.metrics, **changes)
+        previewed = self.recipe if self.version is None else None
+        self.estimates.time_with(self.chosen, previewed, self.names)
+        self._tell("figures")
+
+    def _measure_now(self) -> None:
+        if self.is_running:
+            raise WorkbenchError("a run is going on; latency is measured when it has ended, or press Stop")
+        if self.work.example is None:
+            raise WorkbenchError("there is no input to time; give its shape: Workload(net, input_shape=...)")
+        if (version := self.version) is not None:
+            self.estimates.time_version(version, self.chosen, lambda found: self._timed(version, found))
+        elif len(self.recipe):
+            self.estimates.time_preview(self.recipe, self.names, self.chosen)
+        else:
+            self.estimates.time_baseline(self.chosen)
+
+    def _timed(self, version: Version, latency: Latency) -> None:
+        """Keep a version's new latency with its report."""
+        if version.id in self.tree:
+            self.tree.remeasured(version.id, lambda report: report.timed(latency))
+
     def _estimate(self) -> None:
         """Preview the recipe, unless it has been measured."""
         if (version := self.version) is not None:
-            self.estimates.look_at(version, self.start)
+            self.estimates.look_at(version, self.start, self.names)
         else:
             self.estimates.ask(self.recipe, self.names, self.start)
 
     def _job_told(self, job: Job[Version]) -> None:
         self.estimates.pause(job.is_running)
         if job.is_running:
-            self._say("stopping: what there is so far is kept" if job.state == "stopping" else "")
+            is_told = self.status == _NO_FURTHER  # by the person who pressed again
+            self._say((self.status if is_told else _STOPPING) if job.state == "stopping" else "")
         elif job.error is not None:
             self.fail(job.error)
         elif job.result is None:
             self._say("stopped before there was anything to keep")
         else:
             early = ", stopped before the recipe's end" if job.result.is_stopped else ""
+            if job.result.report is not None and job.result.report.is_stopped:
+                early += ", measured in part"
+            self._remember_preview(job.result)
             size = units.size(job.result.packed_bytes)
             lacks = _lacks(job.result)
             self._say(f"{job.result.name}: {size}, made in {units.seconds(job.elapsed)}{early}{lacks}")
         self._tell("job")
         self._tell("training")
+
+    def _remember_preview(self, version: Version) -> None:
+        """Keep with a version what the preview had said of it."""
+        said, self._foretold = self._foretold, None
+        if said is not None and version.id in self.tree:
+            self.tree.remeasured(version.id, lambda report: replace(report, foretold=said))
 
     def _scan_told(self, job: Job[Sensitivity]) -> None:
         if job is not self.scans.job:  # about another workload
@@ -442,12 +528,16 @@ class Session:
         if path.suffix.lower() == saving.PACKED:
             self._say(saving.write(version, path))
             return
-        self._say(f"writing {path.name}")  # an export takes seconds
+        when = ", when the run has ended" if self.is_running else ""
+        self._say(f"writing {path.name}{when}")  # an export takes seconds
         self.estimates.later(lambda: self._writing(version, path))
 
     def _writing(self, version: Version, path: Path) -> Iterator[None]:
         yield
-        self._say(saving.write(version, path))
+        try:
+            self._say(saving.write(version, path))
+        except Exception as error:  # the preview has nothing to do with it, and stays
+            self.fail(error)
 
     def _say(self, status: str) -> None:
         self.status, self.error = status, ""

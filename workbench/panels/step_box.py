@@ -41,8 +41,16 @@ class StepBox:
         self.widget.add_class(f"wb-{self._technique.family}")
         self.show(step)
 
-    def show(self, step: Step) -> None:
-        """Show the step as it is now."""
+    def show(
+        self, step: Step, number: int | None = None, is_first: bool = False, is_last: bool = False
+    ) -> None:
+        """Show the step as it is now, with its number among those that are on."""
+        said = f"{number} {self._technique.__name__}" if number else self._technique.__name__
+        if self._switch.description != said:
+            self._switch.description = said
+        for button, is_at_the_end in ((self._earlier, is_first), (self._later, is_last)):
+            if button.disabled != is_at_the_end:
+                button.disabled = is_at_the_end
         if self._switch.value != step.is_on:
             self._switch.value = step.is_on
         (self.widget.remove_class if step.is_on else self.widget.add_class)("wb-off")
@@ -52,12 +60,10 @@ class StepBox:
     def _head(self) -> ipywidgets.Widget:
         session, id = self._session, self._id
         name = self._technique.__name__
-        moves = [
-            _button("arrow-up", f"Do {name} one step earlier", lambda: session.move(id, -1)),
-            _button("arrow-down", f"Do {name} one step later", lambda: session.move(id, 1)),
-            _button("times", f"Take {name} out of the recipe", lambda: session.remove(id)),
-        ]
-        head = ipywidgets.HBox([self._switch, *moves])
+        self._earlier = _button("arrow-up", f"Do {name} one step earlier", lambda: session.move(id, -1))
+        self._later = _button("arrow-down", f"Do {name} one step later", lambda: session.move(id, 1))
+        away = _button("times", f"Take {name} out of the recipe", lambda: session.remove(id))
+        head = ipywidgets.HBox([self._switch, self._earlier, self._later, away])
         head.add_class("wb-head")
         return head
 

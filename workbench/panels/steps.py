@@ -47,6 +47,11 @@ class Draft:
                 return step
         raise KeyError(f"no step {id}")
 
+    def number(self, id: int) -> int | None:
+        """The place of a step in the recipe, from 1; None where it is switched off."""
+        on = [step.id for step in self.steps if step.is_on]
+        return on.index(id) + 1 if id in on else None
+
     def with_added(self, technique: Technique) -> Draft:
         """With one more step at the end."""
         return Draft((*self.steps, Step(self.next_id, technique)), self.next_id + 1)

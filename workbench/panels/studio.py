@@ -214,6 +214,8 @@ class Workbench(Readable):
         open_panels.closed(self)
         with self._drawing:
             close(self)
+            self.board.forget()
+            self._views = ()
 
     def _changed(self, topic: str) -> None:
         """Let the views that show this topic show it; one thread at a time draws."""

@@ -42,11 +42,15 @@ class TradeoffBox:
         self.widget = ipywidgets.VBox([top, board.place(CHART), self._list.widget])
         self.widget.add_class("wb-tradeoff")
         self._drawn_of = (STORED.name, ACCURACY.name)
+        self._last: tuple[Any, ...] = ()
         board.on_selection(self._selected)
         self.refresh()
 
     def refresh(self) -> None:
-        """Show the marks as they are."""
+        """Show the marks as they are; several topics tell of one change, which is drawn once."""
+        if (now := self._told()) == self._last:
+            return
+        self._last = now
         self._known = self._quantities()
         self._axes.offer([*self._known.values()])
         self._draw()
@@ -62,11 +66,21 @@ class TradeoffBox:
     def axes(self, names: tuple[str, str]) -> None:
         self._axes.show(*names)
 
+    def _told(self) -> tuple[Any, ...]:
+        """All that is shown: frozen records by identity, so that a thousand are compared in no time."""
+        session = self._session
+        tree, estimates, picking = session.tree, session.estimates, session.picking
+        shown = session.version is None and len(session.recipe) > 0
+        records = (session.work, tree.head, estimates.known, estimates.preview if shown else None)
+        ids = tuple(map(id, tree.versions))
+        return (*records, picking.limits, tuple(each.id for each in picking.selection), session.runtime, ids)
+
     def _draw(self) -> None:
         shown = self._shown()
         marks, versions = self._marks(shown)
         others = self._others()
-        moving = tradeoff_rows.moving(others, marks, shown, len(versions) - len(marks))
+        missing = tradeoff_rows.not_drawn(versions, shown) if len(marks) < len(versions) else ""
+        moving = tradeoff_rows.moving(others, marks, shown, missing)
         text = tradeoff.told(others, versions, marks, shown)
         named = {CHART: moving, _RESTING: marks}
         if (shown.x.name, shown.y.name) == self._drawn_of:

@@ -14,6 +14,8 @@ from typing import Any
 import anywidget
 import traitlets
 
+from workbench.live.scripts import text_of
+
 _HERE = Path(__file__).parent
 
 Row = dict[str, Any]
@@ -30,7 +32,7 @@ class VersionTable(anywidget.AnyWidget):
         marked: ids of at most two rows that are to be compared.
     """
 
-    _esm = _HERE / "version_table.js"
+    _esm = text_of(_HERE / "version_table.js")
 
     columns = traitlets.List().tag(sync=True)
     # for a page that loads (again); a page that listens gets what changed as messages instead

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from workbench.candidate import Candidate
 
+ZEROS, INTEGERS = "zeros", "integers"
 Call = Callable[["nn.Module", Any], Any]
 
 
@@ -46,6 +47,8 @@ class Runtime:
     order: ClassVar[int] = 50  # among the others, where they are listed
     needs: ClassVar[tuple[str, ...]] = ()  # modules that must be installed
     install: ClassVar[str] = ""  # the line that installs them
+    follows: ClassVar[frozenset[str]] = frozenset()  # what makes it faster beside shapes: ZEROS, INTEGERS
+    is_quick: ClassVar[bool] = False  # ready with a small model in about a second: previews are timed on it
 
     def check(self) -> None:
         """Nothing, where the runtime can be used.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from workbench.errors import RuntimeUnavailable
-from workbench.runtimes.base import Call, Prepared, Runtime
+from workbench.runtimes.base import INTEGERS, Call, Prepared, Runtime
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,6 +21,7 @@ class ExecuTorch(Runtime):
     order: ClassVar[int] = 40
     needs: ClassVar[tuple[str, ...]] = ("executorch",)
     install: ClassVar[str] = "pip install 'compression-workbench[executorch]'"
+    follows: ClassVar[frozenset[str]] = frozenset({INTEGERS})
 
     def prepare(
         self,

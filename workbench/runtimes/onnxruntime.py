@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from workbench.errors import RuntimeUnavailable
-from workbench.runtimes.base import Call, Prepared, Runtime
+from workbench.runtimes.base import INTEGERS, Call, Prepared, Runtime
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,6 +22,8 @@ class OnnxRuntime(Runtime):
     order: ClassVar[int] = 10
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxscript", "onnxruntime")
     install: ClassVar[str] = "pip install onnx onnxscript onnxruntime"
+    follows: ClassVar[frozenset[str]] = frozenset({INTEGERS})
+    is_quick: ClassVar[bool] = True
 
     def prepare(
         self,

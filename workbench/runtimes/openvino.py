@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from workbench.errors import RuntimeUnavailable
-from workbench.runtimes.base import Call, Prepared, Runtime
+from workbench.runtimes.base import INTEGERS, Call, Prepared, Runtime
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,6 +22,7 @@ class OpenVino(Runtime):
     order: ClassVar[int] = 20
     needs: ClassVar[tuple[str, ...]] = ("onnx", "onnxscript", "openvino")
     install: ClassVar[str] = "pip install 'compression-workbench[openvino]'"
+    follows: ClassVar[frozenset[str]] = frozenset({INTEGERS})
 
     def prepare(
         self,

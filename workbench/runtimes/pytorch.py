@@ -20,6 +20,7 @@ class PyTorch(Runtime):
     order: ClassVar[int] = 0
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     install: ClassVar[str] = "pip install torch"
+    is_quick: ClassVar[bool] = True
 
     def prepare(
         self,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from workbench.errors import RuntimeUnavailable, listed
-from workbench.runtimes.base import Call, Prepared, Runtime
+from workbench.runtimes.base import ZEROS, Call, Prepared, Runtime
 from workbench.runtimes.sparse_kernels import FEWEST_ZEROS, Trial, can_be_sparse, try_out
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ class PyTorchSparse(Runtime):
     order: ClassVar[int] = 5
     needs: ClassVar[tuple[str, ...]] = ("torch",)
     install: ClassVar[str] = "pip install torch"
+    follows: ClassVar[frozenset[str]] = frozenset({ZEROS})
+    is_quick: ClassVar[bool] = True
 
     def prepare(
         self,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from workbench.data import Batches
     from workbench.workload import Workload
 
+_FUSED_FROM = 500_000  # numbers to train; one kernel for a whole step is twice as fast for large nets only
 _JUDGE_EVERY = 400  # batches; within a long epoch, so that a stop has something recent to keep
 
 
@@ -91,7 +92,11 @@ class Training:
     def _optimizer(self, leaves: list[Any]) -> torch.optim.Optimizer:
         if self.optimizer == "sgd":
             return torch.optim.SGD(leaves, self.learning_rate, momentum=0.9, weight_decay=self.weight_decay)
-        return torch.optim.Adam(leaves, self.learning_rate, weight_decay=self.weight_decay)
+        is_large = sum(each.numel() for each in leaves) >= _FUSED_FROM
+        is_fused = is_large and all(each.dtype == torch.float32 for each in leaves)
+        return torch.optim.Adam(
+            leaves, self.learning_rate, weight_decay=self.weight_decay, fused=is_fused or None
+        )
 
     def _set_rate(self, optimizer: torch.optim.Optimizer, passed: float) -> None:
         if self.decay == "cosine":

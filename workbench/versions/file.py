@@ -90,7 +90,7 @@ class VersionFile:
         with self._told("read"):
             found = self._connection.execute("SELECT packed FROM versions WHERE id = ?", (id,)).fetchone()
         if found is None:
-            raise FileProblem(f"this version is no longer in {self.path}; it was deleted elsewhere")
+            raise FileProblem(self._gone())
         return bytes(found[0])
 
     def add(self, row: Mapping[str, Any], packed: bytes, choose: Callable[[Iterable[str]], str]) -> str:
@@ -106,10 +106,23 @@ class VersionFile:
         return name
 
     def change(self, id: str, **columns: Any) -> None:
-        """Write some columns of a version."""
+        """Write some columns of a version.
+
+        Raises:
+            FileProblem: it is no longer there.
+        """
         assigned = ", ".join(f"{column} = :{column}" for column in columns)
+        query = f"UPDATE versions SET {assigned} WHERE id = :id"
         with self._writing():
-            self._connection.execute(f"UPDATE versions SET {assigned} WHERE id = :id", {**columns, "id": id})
+            found = self._connection.execute(query, {**columns, "id": id}).rowcount
+        if not found:
+            raise FileProblem(self._gone())
+
+    def has_name(self, name: str) -> bool:
+        """Whether there is a version of this name, also one that another notebook has added."""
+        with self._told("read"):
+            query = "SELECT 1 FROM versions WHERE work = ? AND name = ?"
+            return self._connection.execute(query, (self.work, name)).fetchone() is not None
 
     def delete(self, id: str, heir: str | None) -> None:
         """Remove a version; its children get `heir` as their parent."""
@@ -130,6 +143,9 @@ class VersionFile:
         """Close the connection; also folds the write-ahead log into the file."""
         with self._lock:
             self._connection.close()
+
+    def _gone(self) -> str:
+        return f"this version is no longer in {self.path}; it was deleted elsewhere"
 
     def _prepare(self) -> None:
         """See whose file it is, and make the tables where it is new."""

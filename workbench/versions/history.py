@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from workbench.errors import VersionError, listed, nearest
 from workbench.versions.version import Version
 
+_AUTOMATIC = re.compile(r"v[0-9]{1,9}")
+
 
 @dataclass(frozen=True)
 class History:
@@ -114,4 +116,4 @@ def free_name(wanted: str, taken: Iterable[str]) -> str:
 
 def is_automatic(name: str) -> bool:
     """Whether a name is one of `v1`, `v2`, ..."""
-    return re.fullmatch(r"v[0-9]{1,9}", name) is not None
+    return _AUTOMATIC.fullmatch(name) is not None

@@ -16,6 +16,7 @@ from workbench.versions.records import restored, row
 from workbench.versions.version import Version
 
 if TYPE_CHECKING:
+    from workbench.measurement.report import Report
     from workbench.workload import Workload
 
 _LONGEST_NAME = 80
@@ -157,13 +158,25 @@ class VersionTree:
             raise VersionError(f"a version's name has 1 to {_LONGEST_NAME} characters, got {name[:20]!r}")
         with self._lock:
             version = self.get(which)
-            if name != version.name and name in self._history.names:
+            if name != version.name and (name in self._history.names or self._is_taken_elsewhere(name)):
                 raise VersionError(f"there is already a version {name!r}; choose another name")
             return self._change(version, name=name)
 
     def annotate(self, which: str | Version, note: str) -> Version:
         """Write a note on a version; the version as it is now."""
         return self._change(self.get(which), note=str(note))
+
+    def remeasured(self, which: str | Version, change: Callable[[Report], Report]) -> Version:
+        """Keep another report with a version, made from the one it has; the version as it is now.
+
+        Raises:
+            VersionError: there is no such version, or it has no report.
+        """
+        with self._lock:  # so that two who add to a report at once both find it as the other left it
+            version = self.get(which)
+            if version.report is None:
+                raise VersionError(f"{version.name} has no report; wb.measure(work, version) makes one")
+            return self._change(version, report=change(version.report))
 
     def pin(self, which: str | Version, is_pinned: bool = True) -> Version:
         """Keep a version out of what a size limit would remove; the version as it is now."""
@@ -239,6 +252,15 @@ class VersionTree:
             self._write(lambda file: file.change(columns.pop("id"), **columns))
         self._tell()
         return version
+
+    def _is_taken_elsewhere(self, name: str) -> bool:
+        """Whether another notebook has a version of this name in the file."""
+        if self._file is None:
+            return False
+        try:
+            return self._file.has_name(name)
+        except FileProblem:  # writing will say it
+            return False
 
     def _adopted(self, version: Version, packed: bytes) -> Version:
         """A version from a file or of another workload object, as one of this workload.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from workbench.activations import INPUT, Affine, affine
+from workbench.activations import INPUT, Affine, affine, through_values
 from workbench.algorithms.quantization.flow import Flow, flow
 from workbench.algorithms.quantization.observers import Observer, observer
 from workbench.algorithms.quantization.places import Place, by_group, places
@@ -153,8 +153,7 @@ class _Watch:
 
 def _before(see: Callable[[Any], None]) -> Callable[..., None]:
     def hook(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        for each in (*args, *kwargs.values()):
-            see(each)
+        through_values(module, args, kwargs, see)
 
     return hook
 

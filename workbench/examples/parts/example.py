@@ -23,8 +23,9 @@ CHOICES = ("auto", "full", "subset")
 class Splits:
     """Inputs and targets to train on, to choose by, and to report on; no sample is in two of them.
 
-    Each pair is `(inputs, targets)`: float32 of shape (n, channels, height, width) between 0 and 1, and
-    int64 class numbers of shape (n,). `title` names the data and how much of it this is.
+    Each pair is `(inputs, targets)`: images as float32 of shape (n, channels, height, width) between 0 and 1,
+    or mails as int64 of shape (n, words), and int64 class numbers of shape (n,). `title` names the data and
+    how much of it this is.
     """
 
     title: str
@@ -35,10 +36,10 @@ class Splits:
 
 @dataclass(frozen=True)
 class Training:
-    """How a checkpoint is trained: SGD with momentum 0.9 under one cycle of the learning rate.
+    """How a checkpoint is trained: `sgd` with momentum 0.9, or `adamw`, under one cycle of the learning rate.
 
     The epoch with the best validation accuracy is kept. `learning_rate` is the peak of the cycle. Each
-    batch is moved at random by up to `shift` pixels in both directions.
+    batch of images is moved at random by up to `shift` pixels in both directions.
     """
 
     epochs: int
@@ -47,6 +48,7 @@ class Training:
     weight_decay: float = 1e-4
     shift: int = 0
     seed: int = 0
+    optimizer: str = "sgd"
 
 
 @dataclass(frozen=True)

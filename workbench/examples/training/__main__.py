@@ -1,4 +1,4 @@
-"""Make a checkpoint: `python -m workbench.examples.training lenet-5`; or the subset: `... mnist-subset`.
+"""Make a checkpoint: `python -m workbench.examples.training lenet-5`; or data: `... mnist-subset`.
 
 One thread, one seed: the same command gives the same file, byte for byte, on one machine.
 """
@@ -15,8 +15,10 @@ from workbench.errors import WorkloadError
 from workbench.examples import find, names
 from workbench.examples.parts import checkpoint
 from workbench.examples.parts.example import Example, Splits
-from workbench.examples.training import subset
+from workbench.examples.training import mails, subset
 from workbench.examples.training.loop import Epoch, Trained, correct, train
+
+_DATA = {"mnist-subset": subset.pack, "mails-data": mails.pack}
 
 
 def make_checkpoint(example: Example) -> dict[str, str]:
@@ -46,6 +48,7 @@ def _figures(example: Example, splits: Splits, trained: Trained) -> dict[str, st
         "learning_rate": str(training.learning_rate),
         "weight_decay": str(training.weight_decay),
         "shift": str(training.shift),
+        **({} if training.optimizer == "sgd" else {"optimizer": training.optimizer}),
         "torch": torch.__version__.split("+")[0],
         "parameters": str(sum(parameter.numel() for parameter in trained.net.parameters())),
     }
@@ -66,11 +69,11 @@ def _show(epoch: Epoch, samples: int) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m workbench.examples.training", description=__doc__)
-    parser.add_argument("what", choices=[*names(), "mnist-subset"])
+    parser.add_argument("what", choices=[*names(), *_DATA])
     what = parser.parse_args(arguments).what
     try:
-        if what == "mnist-subset":
-            print(f"{subset.pack():,} bytes")
+        if what in _DATA:
+            print(f"{_DATA[what]():,} bytes")
         else:
             for key, value in make_checkpoint(find(what)).items():
                 print(f"{key}: {value}")

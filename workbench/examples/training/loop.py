@@ -45,13 +45,7 @@ def train(
         torch.manual_seed(training.seed)
         net = example.net()
     steps = training.epochs * -(-len(splits.train[1]) // training.batch)
-    optimizer = torch.optim.SGD(
-        net.parameters(),
-        training.learning_rate,
-        momentum=0.9,
-        nesterov=True,
-        weight_decay=training.weight_decay,
-    )
+    optimizer = _optimizer(net, training)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, training.learning_rate, total_steps=steps, cycle_momentum=False
     )
@@ -74,6 +68,13 @@ def train(
     net.load_state_dict(kept)
     assert best is not None
     return Trained(net.eval(), best, tuple(epochs))
+
+
+def _optimizer(net: nn.Module, training: Training) -> torch.optim.Optimizer:
+    rate, decay = training.learning_rate, training.weight_decay
+    if training.optimizer == "adamw":
+        return torch.optim.AdamW(net.parameters(), rate, weight_decay=decay)
+    return torch.optim.SGD(net.parameters(), rate, momentum=0.9, nesterov=True, weight_decay=decay)
 
 
 @torch.no_grad()

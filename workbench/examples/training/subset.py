@@ -28,17 +28,18 @@ def pack() -> int:
         images, labels = official[name]
         chosen = mnist.spread(len(labels), kept)
         arrays[f"{name}_images"], arrays[f"{name}_labels"] = images[chosen], labels[chosen]
-    packed = lzma.compress(_npz(arrays), format=lzma.FORMAT_XZ, filters=FILTERS)
-    if len(packed) > LIMIT:
+    data = packed(arrays)
+    if len(data) > LIMIT:
         raise WorkloadError(
-            f"the subset would take {len(packed):,} bytes, more than {LIMIT:,}; keep fewer samples"
+            f"the subset would take {len(data):,} bytes, more than {LIMIT:,}; keep fewer samples"
         )
-    mnist.SUBSET.write_bytes(packed)
-    return len(packed)
+    mnist.SUBSET.write_bytes(data)
+    return len(data)
 
 
-def _npz(arrays: dict[str, np.ndarray]) -> bytes:
+def packed(arrays: dict[str, np.ndarray]) -> bytes:
+    """Arrays as the bytes of an `.npz.xz` file; the same arrays give the same bytes."""
     # uncompressed inside: xz then sees the pixels themselves. numpy writes a fixed date into its entries
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
-    return buffer.getvalue()
+    return lzma.compress(buffer.getvalue(), format=lzma.FORMAT_XZ, filters=FILTERS)

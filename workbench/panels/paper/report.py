@@ -55,6 +55,7 @@ def write(
     from workbench.storage import files
 
     target = files.target(Path(path).expanduser(), SUFFIX)
+    more = [Title("What the panel shows besides"), *more] if more else []
     files.write(target, page(f"{work.name}, compressed", [*told_of(work, tree, known), *more]).encode())
     return target
 
@@ -238,7 +239,10 @@ def _again(work: Workload, versions: Sequence[Version]) -> Iterator[Block]:
         if not len(each.recipe):
             lines.append(f"# {each.name}: its recipe is not known")
             continue
-        after = f", parent=made[{names[each.parent]!r}]" if each.parent in names else ""
+        if each.made_from and each.made_from not in names:
+            lines.append(f"# {each.name}: {each.recipe} on a version that is gone")
+            continue
+        after = f", parent=made[{names[each.made_from]!r}]" if each.made_from else ""
         stopped = "  # was stopped before its end" if each.is_stopped else ""
         lines.append(
             f"made[{each.name!r}] = wb.compress(work, {str(each.recipe)!r}, seed={each.seed}{after}){stopped}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.live.board import ChartBoard
@@ -53,8 +53,9 @@ def versions(session: Session) -> Iterator[Block]:
 def version_rows(versions: Sequence[Version], known: Known, runtime: str) -> Iterator[tuple[str, ...]]:
     """One row for the baseline and one a version, as `HEADER` names the columns."""
     yield baseline_row(versions, known, runtime)
+    names = {each.id: each.name for each in versions}
     for each in versions:
-        yield version_row(each, runtime)
+        yield version_row(each, runtime, begins_with(each, names))
 
 
 def baseline_row(versions: Sequence[Version], known: Known, runtime: str) -> tuple[str, ...]:
@@ -70,10 +71,15 @@ def baseline_row(versions: Sequence[Version], known: Known, runtime: str) -> tup
     return ("original", said, units.size(stored), units.size(claimed), "", units.milliseconds(latency), "")
 
 
-def version_row(version: Version, runtime: str) -> tuple[str, ...]:
-    """One measured version."""
+def begins_with(version: Version, names: Mapping[str, str]) -> str:
+    """`v1 | ` for a version that goes on from v1, before its own steps; empty for one of the original."""
+    return f"{names.get(version.made_from, 'a version that is gone')} | " if version.made_from else ""
+
+
+def version_row(version: Version, runtime: str, begin: str = "") -> tuple[str, ...]:
+    """One measured version; `begin` is what its steps were added to."""
     report, stopped = version.report, " (stopped)" if version.is_stopped else ""
-    recipe = f"{version.recipe}{stopped}"
+    recipe = f"{begin}{version.recipe}{stopped}"
     if report is None:
         stored = units.size(version.packed_bytes)
         return (version.name, "not measured", stored, units.UNKNOWN, "", units.UNKNOWN, recipe)

@@ -1,4 +1,4 @@
-"""How panels look: one style sheet per part, brought to the page by one hidden widget."""
+"""How panels look: one style sheet per part, brought to the page by a hidden widget."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from pathlib import Path
 
 import ipywidgets
 
+from workbench.panels.names import Names
+
 _HERE = Path(__file__).parent
 _FIRST, _LAST = "base", "narrow"  # what the others build on; what a narrow page changes in them
 
 
-def widget() -> ipywidgets.HTML:
-    """A widget that shows nothing and styles every panel of the page."""
-    style = ipywidgets.HTML(f"<style>{sheet()}</style>")
-    style.layout.display = "none"
-    return style
+def widget() -> ipywidgets.Box:
+    """A widget that shows nothing, styles every panel of the page and names the controls of its own."""
+    hidden = ipywidgets.Box([ipywidgets.HTML(f"<style>{sheet()}</style>"), Names()])
+    hidden.layout.display = "none"
+    return hidden
 
 
 @functools.cache

@@ -1,0 +1,15 @@
+"""Gives every control of a panel a name that a screen reader can say; only the page can do it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anywidget
+
+from workbench.live.scripts import text_of
+
+
+class Names(anywidget.AnyWidget):
+    """Shows nothing; names the controls of the panel it stands in, those that come later too."""
+
+    _esm = text_of(Path(__file__).with_name("names.js"))
