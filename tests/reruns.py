@@ -44,7 +44,7 @@ class Kernel:
         Raises:
             AssertionError: it raised.
         """
-        content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False}
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
         self._answer(content, {"cellId": cell} if cell else {})
 
     def left(self) -> Left:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "Candidate": "workbench.candidate",
     "Job": "workbench.job",
+    "Limits": "workbench.exploration.limits",
     "Recipe": "workbench.recipe",
     "Report": "workbench.measurement.report",
     "Technique": "workbench.technique",

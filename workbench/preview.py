@@ -188,6 +188,12 @@ class Previewer:
         student = self._student(recipe, candidate, seed, names or {})
         return candidate if student is None else student
 
+    def forget(self) -> None:
+        """Let go of the candidates that are kept between previews, and of what was prepared for the first."""
+        with self._lock:
+            self._prefixes.clear()
+            self.start = Candidate(self.work.baseline)
+
     @staticmethod
     def _key(steps: tuple[Technique, ...], seed: int, names: Mapping[str, Any]) -> tuple[Any, ...]:
         return (seed, *(settings(step, names) for step in steps))

@@ -142,8 +142,8 @@ def _begin(work: Workload, recipe: Recipe, names: Mapping[str, Any] | None, pare
     """The trail of a run that has done nothing yet; raises what would end it."""
     _check(work, recipe, names or {})
     trail = _Trail(_start(work, parent))
-    if parent is not None and parent.stages:
-        trail.promises = parent.stages[-1].promises
+    if parent is not None:
+        trail.promises = parent.promises
     return trail
 
 

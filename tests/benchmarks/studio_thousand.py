@@ -76,10 +76,13 @@ PLACES = f"""() => {{
 ARM = f"""() => {{
   const rings = () => JSON.stringify({RINGS}.map((row) => [row.id, row.ring]));
   const before = rings();
-  window.took = new Promise((resolve) => addEventListener('pointerup', () => {{
+  window.took = new Promise((resolve, reject) => addEventListener('pointerup', () => {{
     const began = performance.now();
-    const poll = () => (rings() !== before ? requestAnimationFrame(() => resolve(performance.now() - began))
-                                           : requestAnimationFrame(poll));
+    const poll = () => {{
+      if (performance.now() - began > 5000) reject(new Error('the rings stayed as they were for 5 s'));
+      else if (rings() === before) requestAnimationFrame(poll);
+      else requestAnimationFrame(() => resolve(performance.now() - began));
+    }};
     poll();
   }}, {{ once: true, capture: true }}));
 }}"""
@@ -153,13 +156,13 @@ def measure_selecting(notebook: Notebook) -> list[bool]:
     shifts = [armed(notebook, lambda place=place: click(place)) for place in chosen]
     page.keyboard.up("Shift")
     boxes = []
-    left, top = min(each[1] for each in places), min(each[2] for each in places)
+    left, top = (statistics.median(each[axis] for each in places) for axis in (1, 2))
     for index in range(REPEATS):
 
-        def draw(width: int = 60 + 12 * index) -> None:
-            page.mouse.move(left - 4, top - 4)
+        def draw(width: int = 40 + 8 * index) -> None:
+            page.mouse.move(left - width, top - width / 2)
             page.mouse.down()
-            page.mouse.move(left + width, top + width, steps=3)
+            page.mouse.move(left + width, top + width / 2, steps=3)
             page.mouse.up()
 
         boxes.append(armed(notebook, draw))

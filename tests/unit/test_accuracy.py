@@ -54,7 +54,9 @@ def test_evaluate_is_evaluating_run_to_its_end() -> None:
     found = evaluate(work)
     assert found.correct.tolist() == [True, True, False, True]
     assert (found.split, found.accuracy) == ("validation", finish(evaluating(work)).accuracy)
-    assert evaluate(work, limit=2).n == 2
+    assert repr(found).startswith("<Evaluation: 75.0 % (30.1–95.4) on 4 validation, loss 0.")
+    part = evaluate(work, limit=2)
+    assert part.n == 2 and "on 2 validation" in repr(part) and repr(part).endswith("stopped before the end>")
 
 
 def test_loss_is_the_mean_over_samples_not_over_batches() -> None:

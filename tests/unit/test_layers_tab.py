@@ -279,7 +279,10 @@ def test_scan_fills_the_column_and_leaves_out_own_settings(panel):
     assert str(box.scan.technique) == "PruneWeights(sparsity=0.5)"
     box.scan.start()
     panel.session.scans.wait(60)
-    assert cell(panel, "6", "sensitivity")[0] != "–" and "points" in cell(panel, "0", "sensitivity")[0]
+    assert cell(panel, "6", "sensitivity")[0] != "–"
+    assert (
+        "points (" in cell(panel, "0", "sensitivity")[4] and " at 0.9" in cell(panel, "0", "sensitivity")[4]
+    )
     assert cell(panel, "1", "sensitivity")[0] == "–"  # a batch norm is not scanned
     assert "hurts most" in box.scan.said
 
@@ -288,7 +291,7 @@ def test_scan_of_another_view_of_the_panel_is_the_same(panel):
     panel.add(SensitivityBox(panel.session))
     panel._views[-1].start()
     panel.session.scans.wait(60)
-    assert "points" in cell(panel, "0", "sensitivity")[0]
+    assert cell(panel, "0", "sensitivity")[1] is not None
 
 
 def test_scan_without_a_step_that_compresses_says_what_to_do(panel):
@@ -353,6 +356,27 @@ def test_model_without_an_example_has_no_times_and_says_why():
     panel = opened(wb.Workload(Whatever(), name="net"), "PruneWeights(sparsity=0.5)")
     assert "the shape of an input is not known" in tab(panel)._said.value
     assert cell(panel, "inner", "time")[0] == "–"
+    panel.close()
+
+
+def test_model_that_fails_in_forward_says_so_and_is_not_said_to_have_no_layers():
+    class Failing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Linear(6, 3)
+
+        def forward(self, x):
+            if broken:
+                raise RuntimeError("no such thing")
+            return self.inner(x)
+
+    broken: list[bool] = []
+    work = wb.Workload(Failing(), input_shape=(6,), name="net")
+    broken.append(True)
+    panel = opened(work, "PruneWeights(sparsity=0.5)")
+    box = looked_at(panel, "inner")
+    assert "no such thing" in panel.error and box.shown == []
+    assert box.table.hint == "The layers are told when the model has run once."
     panel.close()
 
 

@@ -34,6 +34,22 @@ def test_closed_panel_leaves_the_memory(name):
     assert kept() is None, [type(each) for each in gc.get_referrers(kept())]
 
 
+def test_closed_panel_that_the_notebook_still_holds_is_light():
+    """`Out` holds every panel that a cell ended with; 200 runs of the cell must not fill the memory."""
+    work = small.workload()
+    held, before = [], 0
+    for number in range(8):
+        panel = panels.Workbench(work, "PruneWeights(0.5)", tree=VersionTree(None, work), names={})
+        panel.wait()
+        panel.close()
+        held.append(panel)
+        del panel
+        gc.collect()
+        if number == 3:
+            before = len(gc.get_objects())
+    assert (len(gc.get_objects()) - before) / 4 < 500  # 5,000 objects of a living one
+
+
 @pytest.mark.slow
 def test_running_the_cell_again_leaves_no_widgets_threads_or_memory(tmp_path):
     with reruns.kernel(tmp_path) as kernel:

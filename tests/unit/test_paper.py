@@ -128,6 +128,14 @@ def test_still_form_stays_small_whatever_is_drawn(panel, monkeypatch):
     assert "Layers, bytes, claimed" in html  # in words
 
 
+def test_long_tables_are_cut_and_too_many_blocks_are_left_out(painted):
+    rows = tuple((f"layer {number}", "x" * 40) for number in range(500))
+    made = still.made([Table("layers", ("layer", "what"), rows)] * 30)
+    assert len(made.html) <= still.LARGEST
+    assert "layers: the first 40 of 500 rows" in made.html
+    assert "There is more in panel.report()" in made.html
+
+
 def test_picture_that_cannot_be_drawn_is_told_in_words(panel, monkeypatch):
     def fails(drawings):
         raise OSError("no memory left")

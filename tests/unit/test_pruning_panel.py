@@ -208,6 +208,18 @@ def test_the_panel_alone_scans_what_it_is_given(alone):
     assert alone.box._technique.value == "Quantize" and alone.error == ""
 
 
+def test_the_panels_recipe_is_what_it_scans(alone):
+    assert alone.recipe == wb.Recipe.of(wb.Quantize())
+    alone.recipe = "PruneWeights(0.5, scope='layer')"
+    assert str(alone.recipe) == "PruneWeights(sparsity=0.5, scope='layer')"
+    alone.start()
+    alone.wait()
+    assert alone.scan.step == "PruneWeights(scope='layer')"
+    alone.recipe = "PruneWeights(0.5) | Quantize(4)"
+    assert alone.error.startswith("a scan takes one technique, got 2")
+    assert len(alone.recipe) == 1
+
+
 def test_stop_keeps_what_was_scanned_and_says_so(alone):
     reached = threading.Event()
     go_on = threading.Event()

@@ -142,6 +142,13 @@ def test_a_stage_is_recorded_for_every_step(work, tree):
     assert stages[0].summary.startswith("83 parameters, 43.4% zeros, claimed ")
 
 
+def test_a_version_knows_what_of_its_steps_promises_stands(work, tree):
+    version = compress(work, "PruneWeights(sparsity=0.5) | Quantize(weights=4)", tree=tree)
+    assert [each.technique for each in version.promises] == ["PruneWeights", "Quantize"]
+    assert [each.kept for each in version.promises] == [1.0, 1.0]
+    assert version.standing == f"keeps {version.promises[0]} · {version.promises[1]}"
+
+
 def test_stages_are_plain_data_and_notes_are_said_once(work, tree):
     stages = compress(work, "Reporting(steps=2) | Quantize(4)", tree=tree).stages
     assert stages[0].history == ({"loss": 0.0}, {"loss": 1.0})

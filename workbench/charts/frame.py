@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from workbench.measurement.quantities import Unit
 
-_FLOORS = (0.99, 0.98, 0.95, 0.9, 0.8, 0.6, 0.0)  # where an axis of shares may begin
+# where an axis of shares may begin; it ends a little above one, so that a mark there is whole
+_FLOORS = (0.99, 0.98, 0.95, 0.93, 0.9, 0.85, 0.8, 0.7, 0.6, 0.4, 0.2, 0.0)
+_ABOVE = 0.06  # of the axis
 _STEPS = (1, 2, 5)
+_FINE_STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
 _REACH = 40  # a log axis begins at least this many times below the baseline
-_EMPTY = {"share": (0.0, 1.0), "bytes": (1e3, 1e6), "count": (1e4, 1e7), "J": (1e-6, 1e-3)}
+_EMPTY = {"share": (0.0, 1.0 + _ABOVE), "bytes": (1e3, 1e6), "count": (1e4, 1e7), "J": (1e-6, 1e-3)}
 _FAR = 20  # a limit further away than so many times is not brought into sight
 
 
@@ -60,14 +63,15 @@ def span(
         return Span(_step_down(least / 1.2), _step_up(1.2 * max(values)), True)
     if unit.name == "share":
         floors = [floor for floor in _FLOORS if floor <= min(values) - 0.001]
-        return Span(max(floors, default=0.0), 1.0)
+        floor = max(floors, default=0.0)
+        return Span(floor, 1.0 + _ABOVE * (1.0 - floor))
     return _linear(min(values), max(values))
 
 
 def _linear(least: float, most: float) -> Span:
     """From zero, where all lie above and not far from it; else around the values in steps."""
     if least >= 0:
-        return Span(0.0, _step_up(1.1 * most) if most > 0 else 1.0)
+        return Span(0.0, _step_up(1.1 * most, _FINE_STEPS) if most > 0 else 1.0)
     step = _step_down(max((most - least) / 4, -least * 1e-6))
     return Span(math.floor(least / step - 0.5) * step, math.ceil(most / step + 0.5) * step)
 
@@ -84,7 +88,7 @@ def _step_down(value: float) -> float:
     return max(step * power for step in _STEPS if step * power <= value * (1 + 1e-9))
 
 
-def _step_up(value: float) -> float:
-    """The next 1, 2 or 5 times a power of ten above."""
+def _step_up(value: float, steps: Sequence[float] = _STEPS) -> float:
+    """The next of these steps times a power of ten above."""
     power = 10.0 ** math.floor(math.log10(value))
-    return min(step * power for step in (*_STEPS, 10) if step * power >= value * (1 - 1e-9))
+    return min(step * power for step in (*steps, 10) if step * power >= value * (1 - 1e-9))

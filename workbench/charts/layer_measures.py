@@ -27,6 +27,7 @@ class Measure:
         help: what it is, in a sentence.
         now, before: read it from a layer; None where it is not known, or where there is nothing to compare.
         write: a number in words. words: what a layer's cell says, where that is more than the number.
+        detail: what is said of it beside, where that is not how it differs from the original.
     """
 
     key: str
@@ -37,6 +38,7 @@ class Measure:
     before: Read
     write: Callable[[float], str]
     words: Callable[[Layer], str] | None = None
+    detail: Callable[[Layer], str] | None = None
 
     @property
     def full_title(self) -> str:
@@ -51,6 +53,8 @@ class Measure:
 
     def change(self, layer: Layer) -> str:
         """`▼ 26× of 940 KB`: against the original; empty where nothing has changed or is to be compared."""
+        if self.detail is not None:
+            return self.detail(layer)
         now, before = self.now(layer), self.before(layer)
         if now is None or before is None or now == before:
             return ""
@@ -125,6 +129,7 @@ _ALL = (
         lambda each: None,
         lambda number: f"{number:.3g}",
         lambda each: each.hurts_text,
+        lambda each: each.hurts_detail,
     ),
     Measure(
         "zeros",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 HINT = "This model has no layers with weights"
+WAITING = "The layers are told when the model has run once"
 HEIGHT = 110
 _TICKS = (0.5, 1.0)  # of the axis, where lines are drawn
 
@@ -26,7 +27,8 @@ class Layer:
     Attributes:
         original_bytes, kept_bytes: claimed. macs: of one sample. bits: of a weight. ms: measured.
         parts: how many thin layers it was split into; 0 where it was removed. ranks: between them.
-        full_rank: the most its rank can be. hurts: what the scan lost in it; hurts_text: in words.
+        full_rank: the most its rank can be. hurts: what the scan lost in it; hurts_text: in a word or two;
+        hurts_detail: in full.
         setting: what the recipe says of this layer alone, in words.
     """
 
@@ -52,6 +54,7 @@ class Layer:
     original_ms: float | None = None
     hurts: float | None = None
     hurts_text: str = ""
+    hurts_detail: str = ""
     setting: str = ""
 
     @property
@@ -66,11 +69,11 @@ class Layer:
         return "removed" if self.is_removed else f"{self.kind} {shape}".strip()
 
 
-def rows(layers: Sequence[Layer], measure: str = "bytes") -> list[dict[str, Any]]:
+def rows(layers: Sequence[Layer], measure: str = "bytes", hint: str = HINT) -> list[dict[str, Any]]:
     """One row per layer that has, or had, weights, in the order given; a hint where there is none."""
     drawn, found = weighted(layers), MEASURES[measure]
     if not drawn:
-        return [{"kind": "hint", "hint": HINT}]
+        return [{"kind": "hint", "hint": hint}]
     top = _top(found, drawn)
     bars = [_bar(position, each, found, top) for position, each in enumerate(drawn)]
     lines = [{"kind": "line", "height": part, "text": found.write(part * top)} for part in _TICKS]
@@ -100,7 +103,8 @@ def chart() -> alt.LayerChart:
     lines = named.transform_filter("datum.kind === 'line'")
     # `min` of the position: the rows' own order, whatever the names are
     x = alt.X("name:N", title=None, sort=alt.EncodingSortField("position", op="min"))
-    x.axis = alt.Axis(labelAngle=-35, labelLimit=72, ticks=False, domain=True, labelOverlap="greedy")
+    x.axis = alt.Axis(labelAngle=-35, labelLimit=84, ticks=False, domain=True, labelOverlap="greedy")
+    x.axis.labelExpr = "length(datum.label) > 13 ? '…' + slice(datum.label, -12) : datum.label"
     x.scale = alt.Scale(paddingInner=0.25, paddingOuter=0.1)
     y = alt.Y("height:Q", title=None, scale=alt.Scale(domain=[0, 1.18], nice=False))
     y.axis = alt.Axis(labels=False, ticks=False, grid=False, domain=False, minExtent=0)
@@ -122,9 +126,11 @@ def chart() -> alt.LayerChart:
     places = {"align": "right", "baseline": "bottom", "x": alt.ExprRef("width"), "dy": -1, "fontSize": 10}
     halo = lines.mark_text(**places, stroke=theme.ink("paper"), strokeWidth=4).encode(y=y, text="text:N")
     tick = lines.mark_text(**places, fill=theme.ink("faint")).encode(y=y, text="text:N")
-    told = named.transform_filter("datum.kind === 'title'")
-    title = told.mark_text(align="left", baseline="top", x=2, y=0, fill=theme.ink("faint")).encode(
-        text="title:N"
+    told = named.transform_filter("datum.kind === 'title'").encode(text="title:N")
+    corner = {"align": "left", "baseline": "top", "x": 2, "y": 0}
+    title = alt.layer(
+        told.mark_text(**corner, stroke=theme.ink("paper"), strokeWidth=4),
+        told.mark_text(**corner, fill=theme.ink("faint")),
     )
     drawn = alt.layer(
         rule,

@@ -105,7 +105,7 @@ def _values(shown: RoundedWeights) -> list[dict[str, Any]]:
 
 def _title(shown: RoundedWeights, is_dense: bool) -> dict[str, Any]:
     lines = max(len(shown.lines), len(shown.values))
-    return {
-        "kind": "title",
-        "title": shown.title + (f", {lines:,} lines: too close to draw" if is_dense else ""),
-    }
+    said = [] if shown.said else [shown.title]  # a long one stands above the chart, which it would squeeze
+    if is_dense:
+        said.append(f"{lines:,} lines: too close to draw")
+    return {"kind": "title", "title": ", ".join(said)}

@@ -37,7 +37,7 @@ def rows(points: Sequence[Point], shown: Shown | None = None) -> list[dict[str, 
     versions = [point for point in points if point.kind == "version"]
     marks = tradeoff_rows.versions(versions, shown)
     others = [point for point in points if point.kind != "version"]
-    return [*tradeoff_rows.moving(others, marks, shown, len(versions) - len(marks)), *marks]
+    return [*tradeoff_rows.moving(others, marks, shown, tradeoff_rows.not_drawn(versions, shown)), *marks]
 
 
 def summary(points: Sequence[Point], shown: Shown | None = None) -> str:
@@ -53,10 +53,10 @@ def told(
 ) -> str:
     """The same from marks that are made already."""
     many = f"{len(versions)} version{'s' * (len(versions) != 1)}"
-    missing = len(versions) - len(marks)
+    missing = tradeoff_rows.not_drawn(versions, shown) if len(marks) < len(versions) else ""
     said = [f"Trade-off, {shown.y.title} against {shown.x.title}: {many}."]
     if missing:
-        said.append(f"{missing} without {shown.x.title} not drawn.")
+        said.append(f"{missing}.")
     if len(front := tradeoff_rows.on_front(marks, shown)) > 1:
         names = [row["label"] for row in front[: tradeoff_rows.MOST_LABELS]]
         more = len(front) - len(names)
@@ -83,8 +83,9 @@ def chart(x: Quantity = STORED, y: Quantity = ACCURACY) -> alt.LayerChart:
         *_interval_layers(resting, place),
         *_crossing_layers(moving, resting, told),
         *_mark_layers(moving, resting, told),
-        *_ring_layers(moving, place),
+        *_ring_layers(moving, told),
         *_texts(moving, place),
+        _note_layer(moving),
         labels.hint_layer(moving),
     ]
     described = f"Trade-off, {y.title} against {x.title}; hollow marks are previews, solid ones versions."
@@ -191,9 +192,12 @@ def _crossing_layers(moving: alt.Chart, resting: alt.Chart, told: Mapping[str, A
     return layers
 
 
-def _ring_layers(moving: alt.Chart, place: Mapping[str, Any]) -> list[alt.Chart]:
-    """Rings: a full one around the version worked from, a thin one around selected ones and the best."""
-    ring = moving.encode(**place).transform_filter(f"datum.kind === 'ring' && {_WHOLE}")
+def _ring_layers(moving: alt.Chart, told: Mapping[str, Any]) -> list[alt.Chart]:
+    """Rings: a full one around the version worked from and the best, a dashed one around selected ones.
+
+    They tell what the mark below tells, since it is they that the pointer meets.
+    """
+    ring = moving.encode(**told).transform_filter(f"datum.kind === 'ring' && {_WHOLE}")
     look = {"shape": "circle", "stroke": theme.ink(), "opacity": 1}
     return [
         ring.mark_point(size=260, strokeWidth=1.5, **look).transform_filter("datum.ring !== 'picked'"),
@@ -254,6 +258,15 @@ def _texts(moving: alt.Chart, place: Mapping[str, Any]) -> list[alt.Chart]:
         text.mark_text(**placed, stroke=theme.ink("paper"), strokeWidth=4, strokeJoin="round"),
         text.mark_text(**placed),
     ]
+
+
+def _note_layer(moving: alt.Chart) -> alt.Chart:
+    """What is not drawn, said at the foot of the plot."""
+    import altair as alt
+
+    note = moving.encode(text="note:N").transform_filter("datum.kind === 'note'")
+    at = {"x": alt.ExprRef("width - 5"), "y": alt.ExprRef("height - 6"), "align": "right"}
+    return note.mark_text(**at, baseline="bottom", fill=theme.ink("faint"), limit=alt.ExprRef("width - 10"))
 
 
 def _family(channel: type[Any], cue: int) -> Any:

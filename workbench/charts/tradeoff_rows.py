@@ -60,12 +60,12 @@ def versions(points: Sequence[Point], shown: Shown) -> list[Row]:
     return [row for point in points if (row := _mark(point, shown, has_lines)) is not None]
 
 
-def moving(points: Sequence[Point], marks: Sequence[Row], shown: Shown, without_place: int = 0) -> list[Row]:
+def moving(points: Sequence[Point], marks: Sequence[Row], shown: Shown, missing: str = "") -> list[Row]:
     """Everything else: the frame, the front, the limits, baseline and preview, rings, labels and hints.
 
     Args:
         points: the baseline and the preview. marks: the versions' marks.
-        without_place: how many versions have none.
+        missing: what is said of versions without a place, see `not_drawn`.
     """
     drawn = [row for point in points if (row := _mark(point, shown, True)) is not None]
     frame = Frame(*(_span(axis, [*drawn, *marks], shown) for axis in ("x", "y")))
@@ -80,8 +80,17 @@ def moving(points: Sequence[Point], marks: Sequence[Row], shown: Shown, without_
         *drawn,
         *rings,
         *texts,
-        *_hints(drawn, marks, shown, without_place),
+        *_hints(drawn, marks, missing),
     ]
+
+
+def not_drawn(points: Sequence[Point], shown: Shown) -> str:
+    """`28 of 40 versions not drawn: simulated only` of the versions without a place, or nothing."""
+    why = [shown.x.why_not(each.found) for each in points if _mark(each, shown, False) is None]
+    if not why:
+        return ""
+    reasons = "; ".join(dict.fromkeys(each for each in why if each)) or "zero, on an axis of factors"
+    return f"{len(why)} of {len(points)} version{'s' * (len(points) != 1)} not drawn: {reasons}"
 
 
 def on_front(marks: Sequence[Row], shown: Shown) -> list[Row]:
@@ -188,8 +197,7 @@ def _rings(marks: Sequence[Row], shown: Shown) -> list[Row]:
             is_head, is_best = mark["id"] == shown.head, mark["id"] == shown.best
             ring = "head" if is_head else "best" if is_best else "picked"
             label = f"★ {mark['label']}" if is_best else mark["label"]
-            known = {key: mark[key] for key in ("id", "x", "y", "family")}
-            rings.append({**known, "kind": "ring", "ring": ring, "label": label})
+            rings.append({**mark, "kind": "ring", "ring": ring, "label": label})
     return rings
 
 
@@ -201,10 +209,9 @@ def _named(drawn: Sequence[Row], marks: Sequence[Row], rings: Sequence[Row]) -> 
     return [row for row in (*drawn, *first, *rest) if _is_whole(row)]
 
 
-def _hints(drawn: Sequence[Row], marks: Sequence[Row], shown: Shown, without_place: int) -> list[Row]:
-    if without_place and not marks:
-        many = "The version has" if without_place == 1 else f"The {without_place} versions have"
-        return [{"kind": "hint", "hint": f"{many} no {shown.x.title}"}]
+def _hints(drawn: Sequence[Row], marks: Sequence[Row], missing: str) -> list[Row]:
+    if missing:
+        return [{"kind": "note" if marks else "hint", "note" if marks else "hint": missing}]
     if marks or any(row["kind"] == "preview" for row in drawn):
         return []
     return [{"kind": "hint", "hint": HINT}]

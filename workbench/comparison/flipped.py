@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from workbench.comparison.classes import ClassChange, by_class
 from workbench.comparison.side import Side
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 BROKEN, MENDED, OTHERWISE = "broken", "mended", "otherwise"
 KINDS = {BROKEN: "broken", MENDED: "mended", OTHERWISE: "changed but wrong"}  # in words
+_originals: WeakKeyDictionary[Workload, dict[str, tuple[Evaluation, _Was]]] = WeakKeyDictionary()
 _MOST_BYTES = 20_000_000  # of inputs that are kept to be looked at
 
 
@@ -178,8 +180,7 @@ def flipping(work: Workload, before: Any = None, after: Any = None, split: str |
     split = judged_split(work, split)
     first, second = Side.of(work, before), Side.of(work, after)
     data = work.split(split)
-    was = _Was()
-    a = yield from _whole(evaluating(work, first.model, split, data=data, saw=was), first.name, 0.0)
+    a, was = yield from _before(first, split)
     seen = _Seen(data, was)
     b = yield from _whole(
         evaluating(work, second.model, split, data=seen.batches, saw=seen), second.name, 0.5
@@ -187,6 +188,18 @@ def flipping(work: Workload, before: Any = None, after: Any = None, split: str |
     paired(a, b)  # refuses data that come in another order at the second reading
     found = tuple(sorted(seen.flips(a), key=lambda each: (-each.sureness, each.index)))
     return Flips(first.name, second.name, split, (a, b), found, work.classes or (), seen.inputs)
+
+
+def _before(side: Side, split: str) -> Steps[tuple[Evaluation, _Was]]:
+    """What the first model says; the original's words are kept, since everything is compared with it."""
+    kept = _originals.setdefault(side.work, {})
+    if side.model is None and split in kept:
+        return kept[split]
+    was = _Was()
+    said = yield from _whole(evaluating(side.work, side.model, split, saw=was), side.name, 0.0)
+    if side.model is None:
+        kept[split] = (said, was)
+    return said, was
 
 
 def _whole(steps: Steps[Evaluation], name: str, start: float) -> Steps[Evaluation]:

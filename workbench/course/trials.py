@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from workbench.measurement.accuracy import Evaluation
     from workbench.recipe import Recipe
     from workbench.technique import Technique
+    from workbench.versions import Version
     from workbench.workload import Workload
 
 
@@ -34,6 +35,14 @@ def candidate(work: Workload, recipe: Recipe | Technique | str, seed: int = 0) -
 
     steps = Recipe.of(recipe)
     return Job(lambda: _applying(work, steps, seed), seed=seed).run()
+
+
+def version(work: Workload, recipe: Recipe | Technique | str, seed: int = 0) -> Version:
+    """The version a recipe makes, measured but not timed, and kept nowhere."""
+    from workbench.run import compress
+    from workbench.versions import VersionTree
+
+    return compress(work, recipe, seed, tree=VersionTree(None, work), runtimes=())
 
 
 def evaluation(

@@ -84,6 +84,16 @@ class Figure {
 
   async build() {
     const turn = (this.turn = (this.turn ?? 0) + 1);
+    this.isBuilding = true; // meanwhile the old view keeps its rows: those of the new one mean something else
+    try {
+      await this.embed(turn);
+    } finally {
+      if (turn === this.turn) this.isBuilding = false;
+    }
+    await this.draw();
+  }
+
+  async embed(turn) {
     const spec = this.board.model.get("specs")[this.name];
     const embed = await vegaEmbed();
     const font = getComputedStyle(this.figure).getPropertyValue("--jp-ui-font-family") || "sans-serif";
@@ -107,7 +117,6 @@ class Figure {
     this.told(first);
     this.recolor();
     this.listen(spec);
-    await this.draw();
   }
 
   /** Draw the latest rows; a call while one is drawing leaves the newest for when it is done. */
@@ -116,13 +125,13 @@ class Figure {
     this.isDrawing = true;
     try {
       let fresh;
-      while (this.view && (fresh = this.fresh()).length) {
+      while (this.view && !this.isBuilding && (fresh = this.fresh()).length) {
+        const { view } = this;
         for (const [source, part] of fresh) {
-          const changes = this.view.changeset().remove(() => true).insert(rowsOf(part, part.buffers));
-          this.view.change(source, changes);
+          view.change(source, view.changeset().remove(() => true).insert(rowsOf(part, part.buffers)));
         }
-        await this.view.runAsync();
-        this.told(fresh);
+        await view.runAsync();
+        if (view === this.view) this.told(fresh);
       }
     } finally {
       this.isDrawing = false;
@@ -188,9 +197,10 @@ class Figure {
 
   /** Take a rectangle away without telling anybody: it is no longer what is selected. */
   clear(name) {
-    if (!this.view || !Object.keys(this.view.signal(name) ?? {}).length) return;
+    const fields = Object.keys(this.view?.signal(name) ?? {});
+    if (!fields.length) return;
     this.isClearing = name;
-    for (const axis of ["x", "y"]) this.view.signal(`${name}_${axis}`, []);
+    for (const field of fields) this.view.signal(`${name}_${field}`, null);
     this.view.runAsync();
   }
 

@@ -113,6 +113,12 @@ class ChartBoard(anywidget.AnyWidget):
         """Call `listener(selection)` when a person selects something."""
         self._listeners.append(listener)
 
+    def forget(self) -> None:
+        """Let go of rows, specs and listeners: the board is closed, and may be held for long."""
+        self._listeners.clear()
+        self._shown.clear()
+        self.specs, self.latest = {}, {}
+
     def place(self, name: str) -> ChartPlace:
         """A widget that shows one chart of this board, to be put anywhere on the page."""
         return ChartPlace(owner=self, board=self.board, chart=name)

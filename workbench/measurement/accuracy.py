@@ -49,7 +49,7 @@ class Accuracy:
         return f"{units.share_range(self.value, self.low, self.high)} on {self.n:,} {self.split}"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
     """What a model did on the samples of a split, in the order they came.
 
@@ -83,6 +83,11 @@ class Evaluation:
         if self.predictions is None:
             raise WorkbenchError("only a classifier's predictions are right or wrong")
         return self.predictions == self.targets
+
+    def __repr__(self) -> str:
+        judged = f"{self.accuracy}, " if self.accuracy is not None else f"{self.n:,} {self.split}, "
+        rest = ", stopped before the end" if self.is_partial else ""
+        return f"<Evaluation: {judged}loss {self.loss:.4g}{rest}>"
 
     def first(self, n: int) -> Evaluation:
         """The first `n` samples only, to be paired with an evaluation that was stopped there."""

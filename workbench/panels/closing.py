@@ -7,10 +7,15 @@ from collections.abc import Iterator
 import ipywidgets
 
 
-def close(root: ipywidgets.Widget) -> None:
-    """Close `root`, what it refers to, and their layouts and styles."""
+def close(root: ipywidgets.Box) -> None:
+    """Close `root`, what it refers to, and their layouts and styles; `root` lets go of what was below it.
+
+    A notebook's `Out` holds every panel a cell ever ended with: what is closed must be light.
+    """
     for widget in below(root):
         ipywidgets.Widget.close(widget)  # not what a class has made of it, which may end up here again
+        widget.unobserve_all()
+    root.children = ()
 
 
 def below(root: ipywidgets.Widget) -> list[ipywidgets.Widget]:

@@ -165,6 +165,7 @@ class Comparisons:
     def close(self) -> None:
         """End the thread."""
         self._watchers = 0
+        self._look = lambda: None  # what was given holds the whole page
         if self._worker is not None:
             self._worker.close()
 

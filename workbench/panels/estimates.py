@@ -25,6 +25,7 @@ from workbench.recipe import Recipe
 from workbench.runtimes import find
 
 if TYPE_CHECKING:
+    from workbench.candidate import Candidate
     from workbench.charts.layers import Layer
     from workbench.measurement.compute import LayerRecord
     from workbench.measurement.report import Latency
@@ -98,8 +99,9 @@ class Estimates:
 
     def time_with(self, chosen: Chosen, recipe: Recipe | None, names: Mapping[str, Any]) -> None:
         """Show latency with other settings from now on; `recipe` is the one previewed, None for a version."""
-        if chosen.settings != self.chosen.settings and self.preview is not None:
-            self.preview = replace(self.preview, latency=None)
+        with self._lock:
+            if chosen.settings != self.chosen.settings and self.preview is not None:
+                self.preview = replace(self.preview, latency=None)
         self.chosen = chosen
         if recipe is not None:
             self._rest(lambda: self._refining(recipe, names))
@@ -139,6 +141,15 @@ class Estimates:
         """Do something that takes seconds in the time between."""
         self._judge.later(make)
 
+    def time_later(self, make: Make) -> None:
+        """Time something when the hand rests: one thing at a time is timed."""
+        self._clock.later(lambda: self._when_it_rests(make))
+
+    @property
+    def original(self) -> Candidate:
+        """The untouched model, whatever previews begin from."""
+        return self._previewer.start
+
     def pause(self, is_paused: bool) -> None:
         """Leave what can wait alone while a run needs the processor; previews go on, but are not timed."""
         for each in (self.worker, self._judge, self._clock):
@@ -162,18 +173,25 @@ class Estimates:
         finally:
             self._is_hurried = False
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is something left to do."""
+        return not all(each.is_idle for each in (self.worker, self._judge, self._clock))
+
     def close(self) -> None:
         """End the threads."""
         for each in (self.worker, self._judge, self._clock):
             each.close()
+        for each in (self.previewer, self._previewer):
+            each.forget()
 
     def layers(self, version: Version | None) -> list[Layer]:
         """What each layer keeps: of a version, else of the preview, else of the original."""
         now = self._original
         if version is not None:
             now = self._of_version.get(version.id, now)
-        elif self.preview is not None:
-            now = self.preview.layers
+        elif (preview := self.preview) is not None:  # read once: a preview that fails takes it away
+            now = preview.layers
         return points.layers(self._original, now)
 
     def _begin_from(self, start: Version | None) -> None:
@@ -241,16 +259,24 @@ class Estimates:
 
     def _refining(self, recipe: Recipe, names: Mapping[str, Any], is_timed: bool = True) -> Iterator[None]:
         """How fast what is previewed is, and whether another order is better; the next move ends it."""
-        rests_at = time.monotonic() + REST
-        while time.monotonic() < rests_at and not self._is_hurried:
-            time.sleep(REST / 20)
-            yield
+        yield from self._resting_hand()
         if is_timed:
             yield from self._timing_quickly(recipe, names)
         advice = yield from self._orders().advising(recipe, names)
         if advice != self.advice:
             self.advice = advice
             self._tell("advice")
+
+    def _resting_hand(self) -> Iterator[None]:
+        """Wait until it has rested for a while."""
+        rests_at = time.monotonic() + REST
+        while time.monotonic() < rests_at and not self._is_hurried:
+            time.sleep(REST / 20)
+            yield
+
+    def _when_it_rests(self, make: Make) -> Iterator[None]:
+        yield from self._resting_hand()
+        yield from make()
 
     def _orders(self) -> Ordering:
         """What looks for better orders, from where previews begin."""
@@ -358,6 +384,7 @@ class Estimates:
 
     def _failed(self, error: Exception) -> None:
         """The old preview is not one of this recipe."""
-        self.preview = None
+        with self._lock:
+            self.preview = None
         self._told_failure(error)
         self._tell("figures")

@@ -66,7 +66,10 @@ class LayerBox:
         left = ipywidgets.VBox(
             [_titled("Own setting"), self.settings.widget, _titled("Why locked?"), self._locks]
         )
-        middle = ipywidgets.VBox([_titled("Weights", "grey: before · blue: now"), board.place(_WEIGHTS)])
+        self._said = ipywidgets.HTML()
+        self._said.add_class("wb-hint")
+        drawn = [_titled("Weights", "grey: before · blue: now"), self._said, board.place(_WEIGHTS)]
+        middle = ipywidgets.VBox(drawn)
         right = ipywidgets.VBox(
             [
                 _titled("Spectrum", "bars: before · curve: share kept"),
@@ -140,6 +143,7 @@ class LayerBox:
         self.weights = weights_beside(candidate, shown.original(self._session), layer)
         drawn = quantization_grid.rows(self.weights, _NO_WEIGHTS)
         text = quantization_grid.summary(self.weights) if self.weights is not None else f"{_NO_WEIGHTS}."
+        self._said.value = escape(self.weights.said.partition(": ")[2]) if self.weights is not None else ""
         self._board.show({_WEIGHTS: drawn}, {_WEIGHTS: text})
 
     def _draw_kernels(self, candidate: Candidate, layer: str) -> None:

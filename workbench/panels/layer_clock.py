@@ -33,6 +33,7 @@ class LayerClock:
         self._work = session.work
         self._known: dict[Key, LayerTimes | None] = {}
         self._asked: Key | None = None
+        self.trouble = ""  # why the last model could not be timed
 
     def times(self, layers: Sequence[Layer]) -> LayerTimes | None:
         """Of these layers, None where they are not known; then they are asked for."""
@@ -43,7 +44,7 @@ class LayerClock:
             return self._known[key]
         if layers and self._asked != key and self._work.example is not None:
             self._asked = key
-            self._session.estimates.later(lambda: self._timing(key, layers))
+            self._session.estimates.time_later(lambda: self._timing(key, layers))
         return None
 
     def filled(self, layers: Sequence[Layer]) -> list[Layer]:
@@ -70,7 +71,10 @@ class LayerClock:
             try:
                 next(steps)
             except StopIteration as end:
-                times = end.value
+                times, self.trouble = end.value, ""
+                break
+            except Exception as error:  # whatever a person's model does; the preview has said it, too
+                self.trouble = str(error).split("\n")[0] or type(error).__name__
                 break
             yield
             if self._asked != key:

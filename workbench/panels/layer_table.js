@@ -83,6 +83,7 @@ class Table {
     this.listeners = {
       "msg:custom": (message) => message.kind === "rows" && this.take(message),
       "change:latest": () => this.take(model.get("latest")),
+      "change:hint": () => put(this.empty, "textContent", model.get("hint")),
       "change:selected": () => this.showSelected(true),
       "change:order": () => this.sort(),
     };

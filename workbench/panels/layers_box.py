@@ -76,7 +76,8 @@ class LayersBox:
         session = self._session
         found = session.estimates.layers(session.version)
         times = self._clock.times(found)
-        return found, times, session.scans.scan, session.draft, session.layer, self.measure
+        scan, trouble = session.scans.scan, self._clock.trouble
+        return found, times, trouble, scan, session.draft, session.layer, self.measure
 
     def _draw(self) -> None:
         session = self._session
@@ -94,7 +95,10 @@ class LayersBox:
         if self.table.selected != session.layer:
             self.table.selected = session.layer
         text = chart.summary(found, self.measure)
-        self._board.show({"layers": chart.rows(found, self.measure)}, {"layers": text})
+        has_weights = next(session.work.baseline.parameters(), None) is not None
+        hint = chart.WAITING if has_weights else chart.HINT
+        self.table.hint = f"{hint}."
+        self._board.show({"layers": chart.rows(found, self.measure, hint)}, {"layers": text})
         self._said.value = self._words(found)
 
     def close(self) -> None:
@@ -106,6 +110,8 @@ class LayersBox:
         lines = [] if any(each.is_selected for each in found) or not found else [_HINT]
         if self._session.work.example is None:
             lines.append("No time and no MACs: the shape of an input is not known.")
+        elif self._clock.trouble:
+            lines.append(f"No time: the model could not be run ({self._clock.trouble}).")
         elif (times := self._clock.times(found)) is not None:
             rest = max(0.0, times.rest_ms / times.whole_ms) if times.whole_ms else 0.0
             lines.append(

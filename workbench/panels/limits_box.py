@@ -11,6 +11,8 @@ from workbench.exploration.limits import LIMITED, meant, words
 from workbench.measurement.units import SIZE_NOTE
 from workbench.panels.session import Session
 
+_EXAMPLES = {"max_memory": "256 KB"}  # what a small device has
+
 
 class LimitsBox:
     """One text field for each limit, and the outcome in words."""
@@ -55,7 +57,7 @@ class LimitsBox:
         quantity = LIMITED[name](self._session.runtime)
         sign = "≥" if quantity.is_higher_better else "≤"
         field = ipywidgets.Text(
-            placeholder=quantity.unit.example,
+            placeholder=_EXAMPLES.get(name, quantity.unit.example),
             description=f"{words(name).split()[0]} {sign}",
             continuous_update=False,
             style={"description_width": "auto"},

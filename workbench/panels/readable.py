@@ -82,11 +82,7 @@ class Readable(ipywidgets.VBox):
             self._keeper.change()
 
     def _is_busy(self) -> bool:
-        try:
-            self.session.wait(0)
-        except TimeoutError:
-            return True
-        return False
+        return self.session.is_running or self.session.estimates.is_busy
 
     def _say(self, html: str) -> None:
         publisher = _publisher(self)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import ipywidgets
 
 from workbench.errors import WorkbenchError
-from workbench.exploration.records import ALONE, Effect, Sensitivity
+from workbench.exploration.records import ALONE, Effect, Sensitivity, effect_text
 from workbench.measurement import units
 from workbench.panels.layer_settings import for_all
 
@@ -127,7 +127,8 @@ def _with(layer: Layer, scan: Sensitivity) -> Layer:
     if not found:
         return layer
     strongest = found[-1]
-    return replace(layer, hurts=_lost(strongest), hurts_text=_text(strongest))
+    words, detail = _text(strongest), f"{effect_text(strongest)} {scan.at(strongest)}".strip()
+    return replace(layer, hurts=_lost(strongest), hurts_text=words, hurts_detail=detail)
 
 
 def _lost(each: Effect) -> float | None:
@@ -138,10 +139,9 @@ def _lost(each: Effect) -> float | None:
 
 
 def _text(each: Effect) -> str:
-    """`−3.2 points`, and where the samples do not show a difference, that."""
+    """`−3.2 points`, and where the samples show no difference, that."""
     if each.is_untouched:
         return "not touched"
     if each.paired is None:
         return f"loss {units.signed(each.loss_change, 3)}"
-    told = f"{units.points(each.paired.difference)} points"
-    return told if each.is_seen else f"{told}, not seen"
+    return f"{units.points(each.paired.difference)} points" if each.is_seen else "none seen"

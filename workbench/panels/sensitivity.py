@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from workbench.errors import WorkbenchError
+from workbench.exploration.plan import one
 from workbench.panels import open_panels, styles
 from workbench.panels.closing import close
 from workbench.panels.paper.blocks import Block, Title, Words
@@ -41,8 +43,6 @@ class Sensitivity(Readable):
         *,
         names: Mapping[str, Any] | None = None,
     ) -> None:
-        from workbench.exploration.plan import one
-
         self.session = Session(work, Recipe((one(technique),)), names=names)
         self.box = SensitivityBox(self.session)
         self.session.observe(lambda topic: self.box.refresh() if topic == "layer" else None)
@@ -50,6 +50,21 @@ class Sensitivity(Readable):
         self.add_class("wb-workbench")
         self._is_closed = False
         open_panels.opened(self)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What a scan would try, as a recipe of one step; set it (or its text) to scan something else."""
+        return Recipe((self.box.technique,))
+
+    @recipe.setter
+    def recipe(self, recipe: Technique | type[Technique] | Recipe | str) -> None:
+        try:
+            step = one(recipe)
+        except WorkbenchError as error:
+            self.session.fail(error)
+            return
+        self.session.write(Recipe((step,)))
+        self.box.choose(type(step).__name__)
 
     @property
     def scan(self) -> Scan | None:

@@ -93,6 +93,10 @@ class SensitivityBox:
         steps = [each for each in self._session.recipe if type(each) is cls]
         return steps[0] if steps else cls()
 
+    def choose(self, name: str) -> None:
+        """What choosing a technique in the list does."""
+        self._technique.value = name
+
     def start(self) -> None:
         """What the Scan button does."""
         try:

@@ -248,15 +248,15 @@ class Session:
 
     def rename(self, which: Version | str, name: str) -> None:
         """Give a version another name; one that is refused becomes the error, and the old one stays."""
-        self._try(lambda: self._kept(self.tree.rename(which, name)))
+        self._try(lambda: self._keep(lambda: self.tree.rename(which, name)))
 
     def annotate(self, which: Version | str, note: str) -> None:
         """Write a note on a version."""
-        self._try(lambda: self._kept(self.tree.annotate(which, note)))
+        self._try(lambda: self._keep(lambda: self.tree.annotate(which, note)))
 
     def pin(self, which: Version | str, is_pinned: bool = True) -> None:
         """Keep a version out of what a size limit would remove, or no longer."""
-        self._try(lambda: self._kept(self.tree.pin(which, is_pinned)))
+        self._try(lambda: self._keep(lambda: self.tree.pin(which, is_pinned)))
 
     def read_again(self) -> None:
         """Look into the file for what another notebook has added or removed."""
@@ -404,9 +404,12 @@ class Session:
             self.tree.select(version)
         self._recipe_changed()
 
-    def _kept(self, version: Version) -> None:
-        """A version was named, noted or pinned; what cannot be written to the file is said."""
-        self._say("") if self.tree.warning is None else self.fail(WorkbenchError(self.tree.warning))
+    def _keep(self, change: Callable[[], Version]) -> None:
+        """Name, note or pin a version; where that cannot be written to the file (any more), say so."""
+        before = self.tree.warning
+        change()
+        after = self.tree.warning
+        self._say("") if after is None or after == before else self.fail(WorkbenchError(after))
 
     def _return_to(self, moments: Moments) -> None:
         with self._lock:

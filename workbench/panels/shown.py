@@ -31,5 +31,5 @@ def candidate_or_original(session: Session) -> Candidate:
 
 
 def original(session: Session) -> Candidate:
-    """What every recipe begins with."""
-    return session.estimates.previewer.start
+    """The untouched model, whatever a recipe is gone on from."""
+    return session.estimates.original

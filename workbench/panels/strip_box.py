@@ -132,8 +132,9 @@ def strip_of(session: Session) -> Strip:
     metric = session.metrics[now.metric]
     if version is not None and version.report is not None:
         return figures.of_version(version.name, version.report, estimates.known, now, untimed, metric)
-    if estimates.preview is not None and len(session.recipe):
-        return figures.of_preview(estimates.preview, estimates.known, now, untimed, metric)
+    preview = estimates.preview  # a preview that fails takes it away, in another thread
+    if preview is not None and len(session.recipe):
+        return figures.of_preview(preview, estimates.known, now, untimed, metric)
     return figures.of_baseline(estimates.known, now, untimed, metric)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from workbench.errors import WorkbenchError
 from workbench.live import kept
 from workbench.live.board import ChartBoard
 from workbench.panels import open_panels, styles
@@ -73,7 +74,7 @@ class Workbench(Readable):
         self._is_closed = False
         self.session = Session(work, recipe, tree=tree, names=names)
         self.board = ChartBoard(_specs())
-        tradeoff = TradeoffBox(self.session, self.board)
+        tradeoff = self._tradeoff = TradeoffBox(self.session, self.board)
         limits = LimitsBox(self.session)
         tabs = [make(self.session, self.board) for make in TABS]
         steps, strip, runs = RecipeBox(self.session), StripBox(self.session), RunBox(self.session)
@@ -146,6 +147,18 @@ class Workbench(Readable):
         self.session.choose(which)
 
     @property
+    def axes(self) -> tuple[str, str]:
+        """What the trade-off is drawn of, across and upward; settable: `("latency:pytorch", "accuracy")`."""
+        return self._tradeoff.axes
+
+    @axes.setter
+    def axes(self, names: tuple[str, str]) -> None:
+        try:
+            self._tradeoff.choose_axes(*names)
+        except (WorkbenchError, TypeError) as error:
+            self.session.fail(error)
+
+    @property
     def limits(self) -> Limits:
         """What versions are held against; set by name: `{"max_size": "50 KB", "min_accuracy": "98 %"}`."""
         return self.session.picking.limits
@@ -214,6 +227,8 @@ class Workbench(Readable):
         open_panels.closed(self)
         with self._drawing:
             close(self)
+            self.board.forget()
+            self._views = ()
 
     def _changed(self, topic: str) -> None:
         """Let the views that show this topic show it; one thread at a time draws."""

@@ -117,13 +117,13 @@ class VersionsBox:
         self._session.save(self._name.value)
 
     def _summary(self, listed: int, there: int) -> str:
-        tree = self._session.tree
-        troubles = [each for each in (tree.warning, tree.unreadable) if each]
-        lines = [f'<span class="wb-error" role="alert">✕ {escape(each)}</span>' for each in troubles]
-        standing = tree.head.standing if tree.head is not None else ""
-        lines.append(escape(_count(listed, there)))
-        lines += [escape(f"{tree.head.name} {standing}")] if standing and tree.head is not None else []
-        return "<br>".join(lines)
+        head = self._session.tree.head
+        standing = head.standing if head is not None else ""
+        told = [
+            _count(listed, there),
+            *([f"{head.name} {standing}"] if standing and head is not None else []),
+        ]
+        return "<br>".join(map(escape, told))
 
 
 def _count(listed: int, there: int) -> str:

@@ -75,6 +75,12 @@ class Worker:
             if not self._changed.wait_for(self._is_done, timeout):
                 raise TimeoutError(f"the worker is still busy after {timeout} s")
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is left to do now."""
+        with self._changed:
+            return self._is_done()
+
     def close(self) -> None:
         """End the thread at the next step of what it does."""
         with self._changed:

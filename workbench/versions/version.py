@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from workbench.promises import line
+from workbench.promises import Promise, line
 from workbench.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -154,9 +154,14 @@ class Version:
         return version
 
     @property
+    def promises(self) -> tuple[Promise, ...]:
+        """What its steps promised, each with the share of it that stands after the last one."""
+        return self.stages[-1].promises if self.stages else ()
+
+    @property
     def standing(self) -> str:
-        """What its steps promised and how much of it stands, in one line; empty where nothing is known."""
-        return line(self.stages[-1].promises) if self.stages else ""
+        """The same in one line; empty where nothing is known."""
+        return line(self.promises)
 
     @property
     def packed(self) -> bytes:

@@ -40,7 +40,7 @@ def _warnings(tree: VersionTree) -> Iterator[Words]:
 def _broken(versions: list[Version]) -> Iterator[Words]:
     """A line for each version in which an earlier step's promise does not stand whole."""
     for each in versions:
-        promises = each.stages[-1].promises if each.stages else ()
+        promises = each.promises
         if any(promise.kept < 1 for promise in promises):
             yield Words(f"{each.name} {each.standing}")
 

@@ -55,6 +55,7 @@ def write(
     from workbench.storage import files
 
     target = files.target(Path(path).expanduser(), SUFFIX)
+    more = [Title("What the panel shows besides"), *more] if more else []
     files.write(target, page(f"{work.name}, compressed", [*told_of(work, tree, known), *more]).encode())
     return target
 

@@ -12,19 +12,22 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from workbench.live.still import Drawing, drawn
 from workbench.panels.paper import blocks
-from workbench.panels.paper.blocks import Block, Picture
+from workbench.panels.paper.blocks import Block, Picture, Table, Words
 
 FIRST = 2.0  # seconds; by then the widget is on its page, and hides what comes here
 REST = 4.0  # seconds without a change before pictures are drawn
 LARGEST = 60_000  # characters; notebooks are kept in git
 MOST_PICTURES = 4
+MOST_ROWS = 40  # of a table
 BEGIN, END = '<div class="wb-still">', "</div><!--/wb-still-->"  # tests/notebooks/sanitize.cfg knows them
 EMPTY = BEGIN + END
+_MORE = Words("There is more in panel.report().")
+_MARGIN = 500  # characters, for a line that says what could not be drawn
 
 
 @dataclass(frozen=True)
@@ -42,15 +45,35 @@ class Still:
 
 def made(told: Sequence[Block], with_pictures: bool = True) -> Still:
     """The still form of blocks, not larger than `LARGEST`: what does not fit is left to its words."""
+    told = _short(told)
     found = [each for each in told if isinstance(each, Picture)]
     shown: dict[int, str] = {}
     said = ""
     if with_pictures:
         try:
-            shown = _drawn(found, LARGEST - len(blocks.html(told)))
+            shown = _drawn(found, LARGEST - len(blocks.html(told)) - _MARGIN)
         except OSError as error:
             said = f"<p>The pictures could not be drawn: {escape(str(error))}</p>"
     return Still(f"{BEGIN}\n{blocks.html(told, lambda each: shown.get(id(each), ''))}\n{said}{END}")
+
+
+def _short(told: Sequence[Block]) -> list[Block]:
+    """The blocks without the later rows of long tables, and as many of them as there is room for."""
+    kept: list[Block] = []
+    room = LARGEST - len(BEGIN) - len(END) - len(_MORE.html(blocks.undrawn)) - _MARGIN
+    for block in map(_cut, told):
+        room -= len(block.html(blocks.undrawn)) + 1
+        if room < 0:
+            return [*kept, _MORE]
+        kept.append(block)
+    return kept
+
+
+def _cut(block: Block) -> Block:
+    if not isinstance(block, Table) or len(block.rows) <= MOST_ROWS:
+        return block
+    caption = f"{block.caption}: the first {MOST_ROWS} of {len(block.rows):,} rows"
+    return replace(block, caption=caption, rows=block.rows[:MOST_ROWS])
 
 
 def _drawn(found: Sequence[Picture], room: int) -> dict[int, str]:
