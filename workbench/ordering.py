@@ -8,11 +8,13 @@ said.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
+from workbench.job import Stopped
 from workbench.measurement import units
 from workbench.promises import Promise, standing
 from workbench.randomness import step_seed
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from workbench.workload import Workload
 
 SAMPLES = 2_000  # of the validation data, at most; an order is looked for while a person waits
+SECONDS = 3.0  # for the samples of one order; those that there was time for are compared
 _BROKEN = 0.02  # of a promise; less is the rounding of shares
 _SMALLER = 0.05  # of the file; less is not worth a move
 _COSTLY = 0.01  # of accuracy, that a step costs and no training wins back
@@ -236,11 +239,17 @@ class Ordering:
         if self.work.validation is None or not self.work.is_classification:
             return None
         steps = evaluating(self.work, candidate, "validation", limit=SAMPLES)
+        until = time.monotonic() + SECONDS
+        is_late = False
         while True:
             try:
-                next(steps)
+                throws = not is_late and time.monotonic() > until
+                is_late = is_late or throws
+                steps.throw(Stopped()) if throws else next(steps)
             except StopIteration as end:
                 return end.value
+            except Stopped:  # not one batch was done
+                return None
             yield
 
 
@@ -311,8 +320,9 @@ def _paired(before: Trial, after: Trial) -> Paired | None:
 
     if before.evaluation is None or after.evaluation is None:
         return None
+    n = min(before.evaluation.n, after.evaluation.n)  # one may have been stopped earlier
     try:
-        return paired(before.evaluation, after.evaluation)
+        return paired(before.evaluation.first(n), after.evaluation.first(n))
     except WorkbenchError:  # data that come in another order at every reading
         return None
 

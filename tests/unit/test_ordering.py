@@ -123,3 +123,15 @@ def test_an_order_is_tried_once(trained):
 def test_several_steps_of_a_kind_are_told_apart_by_their_number(trained):
     (found,) = advice(trained, "PruneWeights(0.2) | PruneWeights(0.8) | Factorize(ratio=0.5)")[:1]
     assert "PruneWeights (step " in found.move
+
+
+def test_of_a_slow_net_as_many_samples_are_compared_as_there_was_time_for(monkeypatch):
+    from torch.utils.data import DataLoader, TensorDataset
+
+    work = workload(net(hidden=64), validation=DataLoader(TensorDataset(*blobs(240, 1)), batch_size=16))
+    monkeypatch.setattr("workbench.ordering.SECONDS", 0.0)
+    (found,) = advice(work, "PruneWeights(0.8) | Factorize(ratio=0.5)")
+    assert found.better is None and found.smaller > 0  # there was time for none
+    monkeypatch.setattr("workbench.ordering.SECONDS", 60.0)
+    (found,) = advice(work, "PruneWeights(0.8) | Factorize(ratio=0.5)")
+    assert found.better is not None

@@ -45,6 +45,7 @@ class _Row:
         if advice is None:
             return
         gain = f" {advice.gain}" if advice.gain else ""
-        self._text.value = f'<span role="note">{escape(advice.reason)}{escape(gain)}</span>'
+        text = escape(f"{advice.reason}{gain}").replace("≈ ", "≈&nbsp;")  # a line does not end there
+        self._text.value = f'<span role="note">{text}</span>'
         self._button.description = advice.move
         self._button.layout.display = "" if advice.recipe is not None else "none"

@@ -266,9 +266,10 @@ def _speed(latency: Latency, almost: str) -> tuple[str, str]:
 
 
 def _where(chosen: Chosen) -> str:
-    """`PyTorch, batch 16, 2 threads`; what is usual is not said."""
+    """`PyTorch, 1 thread`, `PyTorch, batch 16, 2 threads`; one thread of a batch is not said."""
     batch = f", batch {chosen.batch}" if chosen.batch > 1 else ""
-    threads = f", {chosen.threads} thread{'s' if chosen.threads > 1 else ''}"
+    is_said = chosen.threads > 1 or chosen.batch == 1
+    threads = f", {chosen.threads} thread{'s' if chosen.threads > 1 else ''}" if is_said else ""
     return f"{title(chosen.runtime)}{batch}{threads}"
 
 

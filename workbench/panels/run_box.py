@@ -54,7 +54,7 @@ class RunBox:
             message = job.progress.message
         set_changed(self._left, value=left)
         set_changed(self._status, value=_line(session.error, session.status or message))
-        set_changed(self._record, value=escape(session.foretold))
+        set_changed(self._record, value=escape(session.foretold).replace("n = ", "n&nbsp;=&nbsp;"))
 
 
 def _line(error: str, status: str) -> str:
