@@ -99,6 +99,10 @@ def test_recipes_need_no_torch(what):
     assert python(f"{prelude}{TORCH_FREE[what]}\nprint('done')") == "done"
 
 
+def test_panels_are_there_before_torch():
+    assert python(BLOCKED.format(names={"torch"}) + "\nimport workbench.panels\nprint('done')") == "done"
+
+
 COMPLETION = """
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
