@@ -45,11 +45,13 @@ def without(notebook: NotebookNode, text: str) -> NotebookNode:
 
 
 LOADED = 'digits = wb.examples.load("digits")'
+UNTRAINED = (
+    "digits = wb.Workload(type(digits.model)(), train=digits.train, validation=digits.validation, "
+    "test=digits.test, name=digits.name)"
+)
 CASES = {
     "whole": quickstart,
-    "the net is worse than the page says": lambda: broken(
-        quickstart(), LOADED, f"{LOADED}\nfor each in digits.model.parameters():\n    each.data.mul_(-1)"
-    ),
+    "the net is worse than the page says": lambda: broken(quickstart(), LOADED, f"{LOADED}\n{UNTRAINED}"),
     "a cell is gone that others need": lambda: without(quickstart(), LOADED),
     "whole solutions": solutions,
     "a solution is wrong": lambda: broken(solutions(), "my_temperature = 4 - 2", "my_temperature = 4 - 3"),
