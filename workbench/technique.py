@@ -137,11 +137,13 @@ class Technique:
         """Why a step that trains must follow, in words that go on from the step; empty where none must."""
         return ""
 
-    def own_bounds(self, option: str, shape: tuple[int, ...]) -> tuple[float | None, float | None]:
+    def own_range(
+        self, option: str, shape: tuple[int, ...]
+    ) -> tuple[float | None, float | None, float | None]:
         """Between which values an option that gives single layers a value of their own makes sense for a
-        weight of this shape; None for an end that the declaration knows.
+        weight of this shape, and with which to begin; None for what the declaration knows.
         """
-        return None, None
+        return None, None, None
 
     @classmethod
     def summary(cls) -> str:

@@ -5,7 +5,7 @@
 In JupyterLab in a real browser, by the page's own clock, on the digits net and on ResNet-18 with random
 weights (11.7 M). The cell makes and shows a studio; it is painted in the frame after its strip, its controls
 and its trade-off are there. First the first studio of a kernel, whose modules are imported but whose scripts
-have not been on the page; then the cell run again, RUNS times (5), whose median must be under 1 s on digits
+have not been on the page; then the cell run again, RUNS times (3), whose median must be under 1 s on digits
 and 1.5 s on ResNet-18. Beside it, what of it is the kernel's: the time the cell itself takes.
 The processor's share of other programs is told, since a first paint on a busy machine says little.
 """
@@ -25,7 +25,7 @@ from harness import Lab, Notebook, open_browser, opened
 from playwright.sync_api import sync_playwright
 from slider_latency import DIGITS, RESNET, measure_stop
 
-RUNS = 5
+RUNS = 3
 LIMITS = {"digits": 1.0, "resnet18": 1.5}  # seconds
 CELL = """import time
 began = time.perf_counter()

@@ -224,7 +224,7 @@ class Notebook:
 
     def press(self, name: str) -> None:
         """Click a button of the studio."""
-        self.page.locator(f".wb-workbench button:not(.wb-more):has-text({name!r})").click()
+        self.page.locator(f".wb-workbench button:not(.wb-more, .wb-advice *):has-text({name!r})").click()
 
     def screenshot(self, name: str, selector: str | None = None) -> Path:
         """A picture of the page, or of one element, in tests/output/."""

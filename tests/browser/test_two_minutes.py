@@ -37,15 +37,15 @@ def test_from_start_to_saved_file(browser, server):
         page = notebook.page
         page.wait_for_selector(".wb-workbench [data-chart=tradeoff] canvas")
 
-        notebook.drag("sparsity", 60)  # 1. move the slider that is there
+        notebook.drag("sparsity", 35)  # 1. move the slider that is there
         notebook.wait_for_python("panel.recipe.steps[0].sparsity > 0.5")
         page.locator(".wb-add select").select_option(label="training: FineTune")  # 2. add two steps
         page.locator(".wb-add select").select_option(label="quantization: Quantize")
         notebook.wait_for_python("len(panel.recipe) == 3")
         epochs = page.locator(".wb-step.wb-training .wb-control input").first
-        epochs.fill("5")
+        epochs.fill("10")
         epochs.blur()
-        notebook.wait_for_python("panel.recipe.steps[1].epochs == 5")
+        notebook.wait_for_python("panel.recipe.steps[1].epochs == 10")
         notebook.execute("panel.wait(60)")
         shown = page.locator(".wb-recipe textarea").first.input_value()
         assert shown == notebook.python("str(panel.recipe)")
@@ -54,10 +54,9 @@ def test_from_start_to_saved_file(browser, server):
         notebook.wait_for_python("len(panel.versions) == 1 and not panel.is_running", timeout=120)
         assert notebook.python("panel.error") == ""
         assert notebook.python("str(panel.selected.recipe)") == shown
-        assert notebook.python(
-            "panel.selected.report.size.stored * 8 < panel.selected.report.baseline_size.stored"
-        )
-        assert notebook.python("not panel.selected.report.paired.is_seen")  # no loss is seen
+        report = "panel.selected.report"
+        assert notebook.python(f"{report}.size.stored * 5 < {report}.baseline_size.stored")
+        assert notebook.python(f"{report}.accuracy.value > 0.95 and {report}.paired.n == 400")
 
         page.get_by_role("tab", name="Versions").click()  # 4. leave with the file
         page.locator(".wb-save input").fill("small.safetensors")

@@ -192,7 +192,8 @@ def test_a_run_goes_on_from_the_selected_version(studio):
     studio.wait_for_python("len(tree) == 4 and not panel.is_running", 90)
     assert studio.python("tree.head.made_from == first.id and tree.head.parent == first.id")
     studio.page.wait_for_selector(f"{ROW}[aria-level='2'] >> text={studio.python('tree.head.name')}")
-    studio.press("from the original") if studio.page.locator(".wb-begin button").is_visible() else None
+    studio.execute("panel.session.begin_from('v2')")
+    studio.page.locator(".wb-begin button").click()
     studio.wait_for_python("panel.session.start is None")
 
 
@@ -222,3 +223,31 @@ def test_a_thousand_versions_are_a_few_rows_of_the_page(studio):
     last = studio.python("panel.views[-2].table.rows[-1]['name']")
     shown = studio.page.evaluate("() => document.activeElement.querySelector('.wb-vt-text').innerText")
     assert shown == last
+
+
+PAIR = """import workbench as wb
+work = wb.examples.load('lenet-5')
+version = wb.compress(work, 'PruneWeights(sparsity=0.97) | Quantize(weights=3)', name='pair')
+panel = wb.panels.Compare(work, None, version)
+panel"""
+
+
+def test_the_panel_of_two_stands_alone(browser, lab):
+    with opened(browser, lab, "pair", [PAIR], height=2600) as notebook:
+        notebook.run(240)
+        notebook.execute("panel.wait(120)")
+        count = notebook.python("min(48, len(panel.flips.flips))")
+        notebook.page.wait_for_function(
+            "(n) => document.querySelectorAll('.wb-flip img').length === n", arg=count
+        )
+        notebook.press("Find the step")
+        notebook.wait_for_python("panel.stages is not None and panel.stages.is_checked", 120)
+        notebook.page.wait_for_timeout(500)
+        sentence = notebook.python("panel.comparison.sentence")
+        assert sentence in notebook.page.locator(".wb-compare").inner_text()
+        for theme, name in ((DARK, "dark"), (LIGHT, "light")):
+            notebook.theme(theme)
+            notebook.screenshot(f"pair-{name}", ".wb-workbench")
+        notebook.page.set_viewport_size({"width": 1132, "height": 2600})
+        notebook.page.wait_for_timeout(500)
+        notebook.screenshot("pair-narrow", ".wb-workbench")

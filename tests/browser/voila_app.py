@@ -27,7 +27,7 @@ def served(notebook: Path, folder: Path) -> Iterator[str]:
     port, log = free_port(), folder / "voila.log"
     command = [
         *(sys.executable, "-m", "voila", str(copied), "--no-browser", f"--port={port}"),
-        *("--Voila.ip=127.0.0.1", f"--VoilaExecutor.timeout={CELL_TIMEOUT}", "--enable_nbextensions=False"),
+        *("--Voila.ip=127.0.0.1", f"--VoilaExecutor.timeout={CELL_TIMEOUT}"),
     ]
     with log.open("wb") as file:
         process = subprocess.Popen(

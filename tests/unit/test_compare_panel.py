@@ -274,7 +274,7 @@ def test_charts_say_in_words_what_they_show(panel):
     classes = panel.flips.classes
     rows = classes_compared.rows(classes)
     assert [row["class"] for row in rows] == [each.name for each in classes]
-    assert {row["way"] for row in rows} <= {"lost", "gained"}
+    assert {row["way"] for row in rows} <= {"lost", "gained", "same"}
     assert "Recall of each class from original to v1" in classes_compared.summary(classes, "original", "v1")
     panel.find_steps()
     panel.wait()

@@ -22,7 +22,12 @@ from workbench.examples.parts.example import DATA, Splits
 from workbench.examples.training.loop import correct, train
 
 PARAMETERS = {"digits": 38_282, "lenet-300-100": 266_610, "lenet-5": 431_080, "mails": 302_338}
-AT_LEAST = {"digits": 0.98, "lenet-300-100": 0.983, "lenet-5": 0.99}  # on the shipped test samples
+AT_LEAST = {
+    "digits": 0.98,
+    "lenet-300-100": 0.983,
+    "lenet-5": 0.99,
+    "mails": 0.93,
+}  # on the shipped test samples
 # Rounding differs between processors, and a sample on the border of two classes may fall on the other side.
 BORDERLINE = 3
 SPLITS = ("train", "validation", "test")

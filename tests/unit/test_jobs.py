@@ -166,10 +166,7 @@ def test_two_presses_at_once_begin_one_run(session):
 def test_what_goes_wrong_while_packing_is_said_and_the_next_run_works(session, monkeypatch):
     import workbench.storage
 
-    def breaks():
-        raise OSError("No space left on device")
-
-    before(monkeypatch, workbench.storage, "pack", once(breaks))
+    before(monkeypatch, workbench.storage, "pack", once(_breaks))
     session.run()
     session.wait()
     assert session.error == "OSError: No space left on device" and session.tree.head is None

@@ -59,6 +59,16 @@ def test_values_that_weights_share_are_drawn_one_by_one_on_their_lines():
     assert {"bin", "line", "value", "title"} <= kinds
 
 
+def test_weights_on_many_grids_are_said_to_be_and_have_no_common_lines():
+    now, original = pair("Quantize(weights=4)")
+    shown = weights_beside(now, original, "0")
+    assert not shown.lines and shown.title.endswith("4 bits; each channel or group on a grid of its own")
+    now, original = pair("Quantize(weights=4, granularity='tensor')")
+    shown = weights_beside(now, original, "0")
+    assert len(shown.lines) == 15
+    assert all(min(abs(value - line) for line in shown.lines) < 1e-6 for value in shown.values)
+
+
 def test_large_layer_is_sampled_and_says_so():
     torch.manual_seed(0)
     large = Candidate.of(nn.Sequential(nn.Linear(1000, 300)))

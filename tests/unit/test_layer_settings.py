@@ -41,7 +41,7 @@ def test_ranks_end_where_splitting_stops_to_pay():
     _, setting = of("Factorize(ratio=0.5)", "body.fc2")
     assert (setting.own.name, setting.own.low, setting.own.high) == ("rank", 1, 9)  # 9 · 40 < 400 ≤ 10 · 40
     _, setting = of("Factorize(ratio=0.5, where='any')", "body.fc2")
-    assert setting.own.high == 20
+    assert setting.own.high == 20 and setting.usual == 10  # half of its full rank
 
 
 def test_own_value_is_written_and_taken_back():

@@ -431,6 +431,12 @@ def test_closing_while_it_trains_ends_the_run(opened):
 # --- every control at its ends
 
 
+def previewed(panel):
+    """Wait for what is estimated; latency follows when the hand rests, and is not waited for."""
+    for each in (panel.session.estimates.worker, panel.session.estimates._judge):
+        each.wait(60)
+
+
 @pytest.mark.parametrize("name", techniques())
 def test_every_control_at_its_least_greatest_and_empty_value(opened, name):
     """Each control alone, the others at their defaults: what is refused is said, and nothing breaks."""
@@ -441,13 +447,13 @@ def test_every_control_at_its_least_greatest_and_empty_value(opened, name):
     for option in describe(techniques()[name]):
         for value in values(control(panel, option)):
             control(panel, option).value = value
-            panel.wait()
+            previewed(panel)
             assert "\n" not in panel.error and not panel.error.startswith(CRASHES), f"{option.name}={value!r}"
             assert str(Recipe.parse(str(panel.recipe))) == str(panel.recipe)
             if panel.recipe == default:  # refused, or the same as before
                 continue
             panel.recipe = default
-            panel.wait()
+            previewed(panel)
             assert panel.error == "", f"{name}, after {option.name}={value!r}"
     assert [each.id for each in panel.session.draft.steps] == [box.id]
     assert small.same(states, small.states(work.model))

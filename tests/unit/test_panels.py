@@ -552,6 +552,22 @@ def shift_click(panel, id, turn):
     panel.board.selections = {"tradeoff": {"pick": {"points": [{"id": id}], "shift": True, "turn": turn}}}
 
 
+def test_axes_are_chosen_from_python(panel):
+    panel.run()
+    panel.wait()
+    panel.axes = ("macs", "peak_memory")
+    assert one(panel, ipywidgets.Dropdown, description="up").value == "peak_memory"
+    report = panel.selected.report
+    [row] = panel.board.shown("tradeoff:versions")
+    assert (row["x"], row["y"]) == (report.macs, report.peak_memory)
+    for name in ("x", "y"):
+        axis = panel.board.specs["tradeoff"]["layer"][0]["encoding"][name]
+        assert axis["title"] == {"x": "MACs (log scale)", "y": "peak memory (log scale)"}[name]
+    panel.axes = ("latency:pytroch", "accuracy")
+    assert "nothing called 'latency:pytroch' to draw; did you mean 'latency:pytorch'" in panel.error
+    assert panel.axes == ("macs", "peak_memory")
+
+
 def test_shift_and_a_click_select_many(panel):
     first, second = two_versions(panel)
     assert panel.selected.id == second.id
@@ -620,6 +636,11 @@ def test_limits_as_a_person_types_them(panel):
     size.value = f"{second.packed_bytes} B"
     assert panel.limits.max_size == second.packed_bytes
     assert "1 of 2 fits; highest accuracy: v2" in told_of_limits(panel)
+    assert "n = 48 validation" in told_of_limits(panel)
+    assert "The original fits too." in told_of_limits(panel)  # a file of so small a net is mostly header
+    panel.limits = {"max_size": 1}
+    assert "None of 2 fits" in told_of_limits(panel) and "original" not in told_of_limits(panel)
+    panel.limits = {"max_size": second.packed_bytes}
     assert panel.best.id == second.id
     size.value = "much"
     assert panel.error == "size at most: write it like 50 KB, got 'much'"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 
+import ipywidgets
 import pytest
 import small
 
 from workbench.measurement import everything, units
+from workbench.panels import Workbench
 from workbench.panels.chosen import Chosen
-from workbench.panels.figures import Known, is_timed_alike
+from workbench.panels.figures import is_timed_alike
 from workbench.panels.session import Session
 from workbench.panels.strip_box import strip_of
 from workbench.preview import Previewer
@@ -349,5 +351,73 @@ def test_a_move_takes_old_advice_away_at_once(session):
     assert session.estimates.advice == ()
 
 
-def test_known_tells_what_was_timed_last():
-    assert Known().latency_with("pytorch", 1, 1) is None
+# --- widgets
+
+
+@pytest.fixture
+def panel(work):
+    made = Workbench(work, "PruneChannels(ratio=0.5)", tree=VersionTree(None, work), names={})
+    made.wait()
+    yield made
+    made.close()
+
+
+def widgets(root, kind, **traits):
+    """The widgets of a kind below `root` that have these traits."""
+    found = [root] if isinstance(root, kind) else []
+    for child in getattr(root, "children", ()):
+        found += widgets(child, kind)
+    return [each for each in found if all(getattr(each, name) == value for name, value in traits.items())]
+
+
+def test_lists_choose_and_the_button_measures_what_is_missing(panel):
+    (batch,) = widgets(panel, ipywidgets.Dropdown, description="batch")
+    (now,) = widgets(panel, ipywidgets.Button, description="Measure now")
+    assert now.disabled  # a preview is timed by itself
+    panel.run()
+    panel.wait()
+    assert now.disabled
+    batch.value = 8
+    assert panel.session.chosen.batch == 8 and not now.disabled
+    now.click()
+    panel.wait()
+    assert now.disabled and now.description == "Measure now"
+    assert panel.selected.report.latency_with("pytorch", 8, 1) is not None
+    panel.session.show(batch=3)  # one that the list does not offer is among its values then
+    assert batch.value == 3
+
+
+def test_the_metric_that_is_chosen_heads_the_strip(panel):
+    (metric,) = widgets(panel, ipywidgets.Dropdown, description="metric")
+    metric.value = "recall"
+    shown = strip_of(panel.session).figures[0]
+    assert shown.title == "recall, macro" and shown.value.startswith("≈ ")
+
+
+def test_advice_is_shown_only_where_steps_fight(panel):
+    def shown():
+        buttons = widgets(panel, ipywidgets.Button, icon="exchange")
+        return [each for each in buttons if each.description and each.layout.display != "none"]
+
+    (rows,) = (each for each in widgets(panel, ipywidgets.VBox) if "wb-advice" in each._dom_classes)
+    assert rows.layout.display == "none"
+    panel.recipe = "PruneWeights(sparsity=0.8) | Factorize(ratio=0.5)"
+    panel.wait()
+    assert rows.layout.display == ""
+    (button,) = shown()
+    button.click()
+    panel.wait()
+    assert str(panel.recipe).startswith("Factorize") and rows.layout.display == "none"
+
+
+def test_steps_are_numbered_as_the_recipe_counts_them(panel):
+    panel.recipe = "PruneWeights(sparsity=0.8) | FineTune(epochs=2) | Quantize(8)"
+    session = panel.session
+    names = lambda: [  # noqa: E731
+        each.description for each in widgets(panel, ipywidgets.Checkbox) if each.indent is False
+    ]
+    assert names()[:3] == ["1 PruneWeights", "2 FineTune", "3 Quantize"]
+    session.switch(session.draft.steps[0].id, False)
+    assert names()[:3] == ["PruneWeights", "1 FineTune", "2 Quantize"]
+    ups = widgets(panel, ipywidgets.Button, icon="arrow-up")
+    assert [each.disabled for each in ups] == [True, False, False]

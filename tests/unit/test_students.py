@@ -279,6 +279,15 @@ def test_a_thinner_student_of_its_own_class_is_told_apart_from_what_was_given(tm
     assert torch.equal(wb.load(tmp_path / "own.safetensors", Own())(inputs), version(inputs))
 
 
+def test_a_student_made_from_a_teacher_of_another_class_is_a_changed_teacher(tmp_path):
+    _, version = taught("Distill('half-width', teacher=net2, epochs=1)")
+    wb.save(version, tmp_path / "thin.safetensors")
+    inputs = torch.randn(6, 4)
+    loaded = wb.load(tmp_path / "thin.safetensors", Own())
+    assert torch.equal(loaded(inputs), version(inputs))
+    assert isinstance(loaded.model, Own) and loaded.model.inner.out_features == 2
+
+
 def test_after_a_restart_a_version_says_what_to_define_and_takes_it(tmp_path):
     given, version = taught()
     tree = VersionTree(tmp_path / "versions.sqlite", given)

@@ -650,3 +650,14 @@ def test_what_roundings_of_activations_learn_is_trained_and_kept():
 def test_every_yield_is_progress():
     work = learning()
     assert all(isinstance(each, Progress) for each in QUICK.steps(work.candidate(), work))
+
+
+def test_a_large_net_takes_the_steps_of_a_small_one(monkeypatch):
+    """Large nets are trained by one kernel for the whole step: the same arithmetic, in another order."""
+    work = learning()
+    apart = trained(work)
+    monkeypatch.setattr("workbench.training._FUSED_FROM", 1)
+    at_once = trained(work)
+    for one, other in zip(apart.model.parameters(), at_once.model.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    assert changed(work.candidate(), at_once)

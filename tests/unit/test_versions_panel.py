@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 import sqlite3
 import time
@@ -283,6 +284,25 @@ def test_a_version_whose_beginning_is_gone_is_shown_and_says_so(session):
     session.select("v2")
     assert session.version.name == "v2" and session.start is None
     assert "v2 went on from a version that was deleted" in session.status
+
+
+def test_a_walk_of_many_moves_between_versions_leads_back_to_the_start(session):
+    names, chance = [None, "v1", "v2", "v3"], random.Random(1)
+    start = (session.draft, session.tree.head, session.start)
+    for _ in range(150):
+        which = chance.choice(names)
+        move = chance.choice((session.select, session.begin_from, session.write))
+        move(which if move != session.write else chance.choice((PRUNE, TRAIN, "Quantize(weights=4)")))
+        if chance.random() < 0.3:
+            chance.choice((session.undo, session.redo))()
+    end = (session.draft, session.tree.head, session.start)
+    while session.can_undo:
+        session.undo()
+    assert (session.draft, session.tree.head, session.start) == start
+    while session.can_redo:
+        session.redo()
+    assert (session.draft, session.tree.head, session.start) == end
+    assert len(session.tree) == 3, "nothing is deleted by it"
 
 
 # --- long lists

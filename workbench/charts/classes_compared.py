@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 HINT = "Two models that give classes show here which class lost"
 MOST = 20  # classes; of more, those that changed most
 LINE = 20  # pixels per class
+_WAYS = ("lost", "gained", "same")
 
 
 def rows(classes: Sequence[ClassChange]) -> list[dict[str, Any]]:
@@ -37,7 +38,7 @@ def rows(classes: Sequence[ClassChange]) -> list[dict[str, Any]]:
             "high": each.recall_after.high,
             "n": units.exact(each.n),
             "change": f"{units.points(each.recall_change)} points",
-            "way": "lost" if (each.recall_change or 0) < 0 else "gained",
+            "way": _way(each.recall_change or 0.0),
         }
         for place, each in enumerate(shown)
     ]
@@ -77,7 +78,9 @@ def chart() -> alt.LayerChart:
         alt.Tooltip("change:N"),
     ]
     way = alt.Color(
-        "way:N", scale=alt.Scale(domain=["lost", "gained"], range=[theme.VERMILLION, theme.SKY]), legend=None
+        "way:N",
+        scale=alt.Scale(domain=list(_WAYS), range=[theme.VERMILLION, theme.SKY, theme.ink("faint")]),
+        legend=None,
     )
     between = base.mark_rule(strokeWidth=3).encode(
         x=alt.X("before:Q", scale=scale), x2="after:Q", y=y, color=way
@@ -93,3 +96,7 @@ def chart() -> alt.LayerChart:
     ]
     described = "Recall of each class: a square before, a dot after, and a line from one to the other."
     return theme.themed(alt.layer(*layers), described).properties(height=alt.Step(LINE))
+
+
+def _way(change: float) -> str:
+    return _WAYS[2] if change == 0 else _WAYS[0] if change < 0 else _WAYS[1]

@@ -7,7 +7,6 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from workbench.measurement import units
-from workbench.tensors import by_shape
 
 if TYPE_CHECKING:
     from workbench.comparison.flipped import Flips
@@ -129,4 +128,6 @@ def _layer(pair: LayerPair) -> tuple[str, ...]:
 
 
 def _shape(side: LayerSide) -> str:
+    from workbench.tensors import by_shape  # needs torch, which a page of words does not
+
     return by_shape(side.shape) if side.parts == 1 else f"{side.parts} layers, {by_shape(side.shape)}"

@@ -65,6 +65,8 @@ def weights_beside(
         # as many to a bin as if all were looked at: the two may have been thinned by different strides
         moved = (torch.histc(kept, bins, low, high) * (len(was) / max(len(after), 1))).tolist()
     lines = lines_of(candidate, now[0]) if len(now) == 1 else ()
+    if is_rounded and not lines:
+        said += "; each channel or group on a grid of its own"
     return RoundedWeights(layer, density.tolist(), low, high, values, uses, lines, after=moved, said=said)
 
 

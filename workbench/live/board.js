@@ -197,9 +197,10 @@ class Figure {
 
   /** Take a rectangle away without telling anybody: it is no longer what is selected. */
   clear(name) {
-    if (!this.view || !Object.keys(this.view.signal(name) ?? {}).length) return;
+    const fields = Object.keys(this.view?.signal(name) ?? {});
+    if (!fields.length) return;
     this.isClearing = name;
-    for (const axis of ["x", "y"]) this.view.signal(`${name}_${axis}`, []);
+    for (const field of fields) this.view.signal(`${name}_${field}`, null);
     this.view.runAsync();
   }
 

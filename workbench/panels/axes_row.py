@@ -50,7 +50,12 @@ class AxesRow:
 
     def show(self, x: str, y: str) -> None:
         """Choose two quantities as a person would."""
-        self._x.value, self._y.value = x, y
+        self._is_showing = True
+        try:
+            self._x.value, self._y.value = x, y
+        finally:
+            self._is_showing = False
+        self._chosen()
 
     def _list(self, told: str, value: str, known: Sequence[Quantity], tooltip: str) -> ipywidgets.Dropdown:
         made = ipywidgets.Dropdown(

@@ -134,11 +134,14 @@ def figures_html(comparison: Comparison) -> str:
     lines = []
     for each in comparison.figures:
         verdict = f"{_MARKS.get(each.verdict, '')} {each.verdict}".strip()
-        cells = map(_together, (each.before_text, each.after_text, each.change, verdict))
+        cells = (*map(_together, (each.before_text, each.after_text, each.change)), verdict)
         name = f'{escape(each.title)} <span class="wb-kind">{escape(each.kind)}</span>'
         inner = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
         lines.append(f'<tr title="{escape(each.why)}"><th scope="row">{name}</th>{inner}</tr>')
-    notes = "".join(f'<p class="wb-hint">{escape(each)}</p>' for each in comparison.notes)
+    how = [
+        f"{each.title}: {each.why}." for each in comparison.figures if each.why and each.name != "accuracy"
+    ]
+    notes = "".join(f'<p class="wb-hint">{escape(each)}</p>' for each in (*how, *comparison.notes))
     return (
         _scrolled(f'<table class="wb-pairs wb-figured">{head}<tbody>{"".join(lines)}</tbody></table>') + notes
     )
@@ -164,7 +167,8 @@ def layers_html(comparison: Comparison) -> str:
 def _together(text: str) -> str:
     """A number stays with its unit; a line breaks before an interval only, and in words."""
     kept = text.replace(" ", "\u00a0").replace("\u00a0(", " (").replace("points\u00a0", "points ")
-    return kept.replace("×\u00a0", "× ").replace("a\u00a0difference", "a difference").replace(")\u00a0", ") ")
+    kept = kept.replace("×\u00a0", "× ").replace(")\u00a0", ") ")
+    return kept.replace("–", "\u2060–\u2060") if "(" in kept else kept  # a word joiner to each side
 
 
 def _scrolled(table: str) -> str:

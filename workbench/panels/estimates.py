@@ -99,8 +99,9 @@ class Estimates:
 
     def time_with(self, chosen: Chosen, recipe: Recipe | None, names: Mapping[str, Any]) -> None:
         """Show latency with other settings from now on; `recipe` is the one previewed, None for a version."""
-        if chosen.settings != self.chosen.settings and self.preview is not None:
-            self.preview = replace(self.preview, latency=None)
+        with self._lock:
+            if chosen.settings != self.chosen.settings and self.preview is not None:
+                self.preview = replace(self.preview, latency=None)
         self.chosen = chosen
         if recipe is not None:
             self._rest(lambda: self._refining(recipe, names))
@@ -189,8 +190,8 @@ class Estimates:
         now = self._original
         if version is not None:
             now = self._of_version.get(version.id, now)
-        elif self.preview is not None:
-            now = self.preview.layers
+        elif (preview := self.preview) is not None:  # read once: a preview that fails takes it away
+            now = preview.layers
         return points.layers(self._original, now)
 
     def _begin_from(self, start: Version | None) -> None:
@@ -383,6 +384,7 @@ class Estimates:
 
     def _failed(self, error: Exception) -> None:
         """The old preview is not one of this recipe."""
-        self.preview = None
+        with self._lock:
+            self.preview = None
         self._told_failure(error)
         self._tell("figures")

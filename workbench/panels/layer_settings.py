@@ -132,12 +132,13 @@ def _own_option(technique: Technique, shapes: Collection[tuple[int, ...]]) -> Op
         return None
     usual = describe(technique)[0]
     is_same = (usual.low, usual.high) == (option.low, option.high) and usual.kind in ("int", "float")
-    bounds = [technique.own_bounds(option.name, shape) for shape in shapes]
-    low = max((low for low, _ in bounds if low is not None), default=option.low)
-    high = min((high for _, high in bounds if high is not None), default=option.high)
+    ranges = [technique.own_range(option.name, shape) for shape in shapes]
+    low = max((low for low, _, _ in ranges if low is not None), default=option.low)
+    high = min((high for _, high, _ in ranges if high is not None), default=option.high)
+    start = min((start for _, _, start in ranges if start is not None), default=None)
     if is_same:
         start = getattr(technique, usual.name)
-    else:
+    elif start is None:
         start = low if high is None or low is None else (low + high) / 2
     return replace(
         option,

@@ -13,7 +13,7 @@ from workbench.errors import VersionError, shown
 from workbench.exploration import limits as limits_of
 from workbench.exploration.limits import Limits, Outcome
 from workbench.measurement.found import Found
-from workbench.measurement.quantities import STORED, Quantity, quantities
+from workbench.measurement.quantities import ACCURACY, STORED, Quantity, quantities
 
 if TYPE_CHECKING:
     from workbench.versions import Version, VersionTree
@@ -78,7 +78,7 @@ class Picking:
         """What the limits say of the versions there are."""
         session = self._session
         versions = session.tree.versions
-        key = (self.limits, session.runtime, tuple(map(id, versions)))
+        key = (self.limits, session.runtime, tuple(versions))
         if key != self._outcome[0]:
             models = [(each.id, found_of(each)) for each in versions]
             self._outcome = (key, limits_of.outcome(self.limits, models, session.runtime, self.by))
@@ -91,9 +91,17 @@ class Picking:
         shown_by = dict.fromkeys((self.by, STORED))
 
         def figures(id: str) -> str:
-            return ", ".join(quantity.text(found_of(versions[id])) for quantity in shown_by)
+            return ", ".join(_figure(quantity, found_of(versions[id])) for quantity in shown_by)
 
-        return limits_of.told(self.outcome(), names, figures, self.by)
+        said = limits_of.told(self.outcome(), names, figures, self.by)
+        return f"{said} The original fits too." if said and self._original_fits() else said
+
+    def _original_fits(self) -> bool:
+        """Whether the original keeps the limits, as the newest report tells."""
+        reports = [each.report for each in self._session.tree.versions if each.report is not None]
+        if not reports:
+            return False
+        return limits_of.judge(self.limits, Found.of_baseline(reports[-1]), self._session.runtime).fits
 
     def _meant(self, which: Iterable[Version | str] | Version | str | None) -> tuple[str, ...]:
         from workbench.versions import Version
@@ -108,6 +116,12 @@ class Picking:
         known = {each.id: each.id for each in tree.versions}  # looked up once: there may be a thousand
         ids = (each.id if isinstance(each, Version) else each for each in which)
         return tuple(dict.fromkeys(known.get(each) or tree.get(each).id for each in ids))
+
+
+def _figure(quantity: Quantity, found: Found) -> str:
+    """A figure; an accuracy with the data it is of, since versions are chosen by the same data."""
+    split = f" {found.accuracy.split}" if quantity is ACCURACY and found.accuracy is not None else ""
+    return quantity.text(found) + split
 
 
 def found_of(version: Version) -> Found:

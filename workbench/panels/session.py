@@ -484,18 +484,18 @@ class Session:
         self._tell("job")
         self._tell("training")
 
-    def _remember_preview(self, version: Version) -> None:
-        """Keep with a version what the preview had said of it."""
-        said, self._foretold = self._foretold, None
-        if said is not None and version.id in self.tree:
-            self.tree.remeasured(version.id, lambda report: replace(report, foretold=said))
-
     def _scan_told(self, job: Job[Sensitivity]) -> None:
         if job is not self.scans.job:  # about another workload
             return
         self.estimates.pause(job.is_running or self.is_running)
         if job.error is not None and not job.is_running:
             self.fail(job.error)
+
+    def _remember_preview(self, version: Version) -> None:
+        """Keep with a version what the preview had said of it."""
+        said, self._foretold = self._foretold, None
+        if said is not None and version.id in self.tree:
+            self.tree.remeasured(version.id, lambda report: replace(report, foretold=said))
 
     def _versions_changed(self, tree: VersionTree) -> None:
         """The tree was changed, by a run here or by anyone else; a new head is a moment to return to."""

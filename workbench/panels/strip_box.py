@@ -12,6 +12,7 @@ from workbench.measurement import units
 from workbench.panels import chosen, figures
 from workbench.panels.figures import Figure, Strip
 from workbench.panels.session import Session
+from workbench.panels.traits import set_changed
 from workbench.runtimes import runtimes
 
 _MARKS = {"baseline": "■", "preview": "○", "version": "●"}
@@ -44,16 +45,16 @@ class StripBox:
         """Show the figures as they are."""
         session = self._session
         strip = strip_of(session)
-        _set(self._undo, disabled=not session.can_undo)
-        _set(self._redo, disabled=not session.can_redo)
-        _set(
+        set_changed(self._undo, disabled=not session.can_undo)
+        set_changed(self._redo, disabled=not session.can_redo)
+        set_changed(
             self._title,
             value=f'<span class="wb-what">{escape(session.work.name)}</span>'
             f'<span class="wb-mark wb-{strip.kind}">{_MARKS[strip.kind]} {escape(strip.title)}</span>',
         )
         cells = "".join(_cell(figure) for figure in strip.figures)
         said = f'<p class="wb-said">{escape(strip.sentence)}</p>'
-        _set(self._cells, value=f'<div class="wb-figures wb-{strip.kind}">{cells}</div>{said}')
+        set_changed(self._cells, value=f'<div class="wb-figures wb-{strip.kind}">{cells}</div>{said}')
         self._show_choices()
         self._show_timing(strip)
 
@@ -67,7 +68,7 @@ class StripBox:
         for name, each in self._lists.items():
             each.observe(lambda change, name=name: self._chosen(name, change), "value")
         self._now = ipywidgets.Button(description="Measure now", icon="clock-o")
-        self._now.add_class("wb-now")
+        self._now.add_class("wb-measure")
         self._now.on_click(lambda _: self._pressed())
         self._timing = ipywidgets.HTML()
         self._timing.add_class("wb-timing")
@@ -90,7 +91,7 @@ class StripBox:
         try:
             metrics = [(each.title, name) for name, each in self._session.metrics.items()]
             _offer(self._metric, metrics, now.metric)
-            _set(self._runtime, value=now.runtime)
+            set_changed(self._runtime, value=now.runtime)
             _offer(self._batch, _counts(chosen.BATCHES, now.batch), now.batch)
             _offer(self._threads, _counts(chosen.thread_counts(), now.threads), now.threads)
         finally:
@@ -101,14 +102,17 @@ class StripBox:
         session, timings = self._session, self._session.estimates.timings
         if timings.is_running:
             tooltip = "End it at its next round"
-            _set(self._now, description="Stop", icon="stop", tooltip=tooltip, disabled=False)
-            done, message = timings.progress.fraction or 0.0, escape(timings.progress.message)
-            _set(self._timing, value=f'<span role="status">{units.share(done, 0)} · {message}</span>')
+            set_changed(self._now, description="Stop", icon="stop", tooltip=tooltip, disabled=False)
+            done, said = timings.progress.fraction or 0.0, timings.progress.message
+            message = escape(said.partition(": ")[2] or said)  # which runtime stands in the list beside it
+            set_changed(self._timing, value=f'<span role="status">{units.share(done, 0)} · {message}</span>')
         else:
             can = strip.can_be_timed and not session.is_running and session.work.example is not None
             tooltip = "Time this beside the original, in turns" if can else "Nothing is missing here"
-            _set(self._now, description="Measure now", icon="clock-o", tooltip=tooltip, disabled=not can)
-            _set(self._timing, value="")
+            set_changed(
+                self._now, description="Measure now", icon="clock-o", tooltip=tooltip, disabled=not can
+            )
+            set_changed(self._timing, value="")
 
     def _chosen(self, name: str, change: Any) -> None:
         if not self._is_showing and change["new"] is not None:
@@ -128,8 +132,9 @@ def strip_of(session: Session) -> Strip:
     metric = session.metrics[now.metric]
     if version is not None and version.report is not None:
         return figures.of_version(version.name, version.report, estimates.known, now, untimed, metric)
-    if estimates.preview is not None and len(session.recipe):
-        return figures.of_preview(estimates.preview, estimates.known, now, untimed, metric)
+    preview = estimates.preview  # a preview that fails takes it away, in another thread
+    if preview is not None and len(session.recipe):
+        return figures.of_preview(preview, estimates.known, now, untimed, metric)
     return figures.of_baseline(estimates.known, now, untimed, metric)
 
 
@@ -159,11 +164,4 @@ def _offer(dropdown: ipywidgets.Dropdown, options: list[tuple[str, Any]], now: A
     """These in a list, and the one that holds shown."""
     if list(dropdown.options) != options:
         dropdown.options = options
-    _set(dropdown, value=now)
-
-
-def _set(widget: ipywidgets.Widget, **values: object) -> None:
-    """Set what differs: a trait that is set again travels again."""
-    for name, value in values.items():
-        if getattr(widget, name) != value:
-            setattr(widget, name, value)
+    set_changed(dropdown, value=now)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from workbench.errors import WorkbenchError
 from workbench.live import kept
 from workbench.live.board import ChartBoard
 from workbench.panels import open_panels, styles
@@ -73,7 +74,7 @@ class Workbench(Readable):
         self._is_closed = False
         self.session = Session(work, recipe, tree=tree, names=names)
         self.board = ChartBoard(_specs())
-        tradeoff = TradeoffBox(self.session, self.board)
+        tradeoff = self._tradeoff = TradeoffBox(self.session, self.board)
         limits = LimitsBox(self.session)
         tabs = [make(self.session, self.board) for make in TABS]
         steps, strip, runs = RecipeBox(self.session), StripBox(self.session), RunBox(self.session)
@@ -144,6 +145,18 @@ class Workbench(Readable):
     @selection.setter
     def selection(self, which: Iterable[Version | str] | None) -> None:
         self.session.choose(which)
+
+    @property
+    def axes(self) -> tuple[str, str]:
+        """What the trade-off is drawn of, across and upward; settable: `("latency:pytorch", "accuracy")`."""
+        return self._tradeoff.axes
+
+    @axes.setter
+    def axes(self, names: tuple[str, str]) -> None:
+        try:
+            self._tradeoff.choose_axes(*names)
+        except (WorkbenchError, TypeError) as error:
+            self.session.fail(error)
 
     @property
     def limits(self) -> Limits:

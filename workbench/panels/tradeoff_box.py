@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -9,6 +10,8 @@ import ipywidgets
 
 from workbench.charts import tradeoff, tradeoff_rows
 from workbench.charts.tradeoff import VERSIONS, Point, Shown
+from workbench.errors import OptionError, listed, nearest
+from workbench.errors import shown as text_of
 from workbench.live import kept
 from workbench.live.board import ChartBoard
 from workbench.live.selections import IntervalSelection, PointSelection, Selection
@@ -43,6 +46,7 @@ class TradeoffBox:
         self.widget.add_class("wb-tradeoff")
         self._drawn_of = (STORED.name, ACCURACY.name)
         self._last: tuple[Any, ...] = ()
+        self._drawing = threading.RLock()  # a preview's thread must not draw what another axis has overtaken
         board.on_selection(self._selected)
         self.refresh()
 
@@ -62,20 +66,31 @@ class TradeoffBox:
         """The names of the quantities across and upward."""
         return self._axes.x, self._axes.y
 
-    @axes.setter
-    def axes(self, names: tuple[str, str]) -> None:
-        self._axes.show(*names)
+    def choose_axes(self, x: str, y: str) -> None:
+        """Draw these two quantities.
+
+        Raises:
+            OptionError: there is none of that name; the line lists those there are.
+        """
+        for name in (x, y):
+            if name not in self._known:
+                close, there = nearest(str(name), self._known), listed(self._known, 20)
+                raise OptionError(f"nothing called {text_of(name)} to draw{close} (there are: {there})")
+        self._axes.show(x, y)
 
     def _told(self) -> tuple[Any, ...]:
-        """All that is shown: frozen records by identity, so that a thousand are compared in no time."""
+        """All that is shown. Versions are compared by identity, so a thousand take no time."""
         session = self._session
         tree, estimates, picking = session.tree, session.estimates, session.picking
         shown = session.version is None and len(session.recipe) > 0
         records = (session.work, tree.head, estimates.known, estimates.preview if shown else None)
-        ids = tuple(map(id, tree.versions))
-        return (*records, picking.limits, tuple(each.id for each in picking.selection), session.runtime, ids)
+        return (*records, picking.limits, tuple(picking.selection), session.runtime, tuple(tree.versions))
 
     def _draw(self) -> None:
+        with self._drawing:
+            self._draw_now()
+
+    def _draw_now(self) -> None:
         shown = self._shown()
         marks, versions = self._marks(shown)
         others = self._others()
@@ -109,7 +124,7 @@ class TradeoffBox:
     def _marks(self, shown: Shown) -> tuple[list[tradeoff_rows.Row], list[Point]]:
         """The versions' marks, made again only where one of them, an axis or the limits have changed."""
         versions = self._session.tree.versions
-        key = (shown.x.name, shown.y.name, tuple(shown.fits.items()), tuple(map(id, versions)))
+        key = (shown.x.name, shown.y.name, tuple(shown.fits.items()), tuple(versions))
         if key != self._rested[0]:
             made = [points.of_version(each) for each in versions]
             self._rested = (key, tradeoff_rows.versions(made, shown), made)

@@ -112,12 +112,15 @@ class Factorize(
         split = candidate.restructured(replaced(candidate.model, new)) if new else candidate
         return split.noting(*notes(prepared, chosen, whole, self.error))
 
-    def own_bounds(self, option: str, shape: tuple[int, ...]) -> tuple[float | None, float | None]:
-        """Ranks at which a weight, as outputs by inputs, gets smaller; all with `where='any'`."""
+    def own_range(self, option: str, shape: tuple[int, ...]) -> tuple[float, float, float]:
+        """Ranks at which a weight, as outputs by inputs, gets smaller (all with `where='any'`), and the share
+        of its full rank that `ratio` names.
+        """
         outputs, inputs = shape[0], math.prod(shape[1:])
-        if self.where == "any":
-            return 1, min(outputs, inputs)
-        return 1, max(1, math.ceil(outputs * inputs / (outputs + inputs)) - 1)
+        full = min(outputs, inputs)
+        pays = max(1, math.ceil(outputs * inputs / (outputs + inputs)) - 1)
+        high = full if self.where == "any" else min(full, pays)
+        return 1, high, min(high, max(1, round(self.ratio * full)))
 
     def rule(self) -> Rule:
         """How ranks are chosen, as `lowrank.ranks.choose` takes it."""

@@ -248,8 +248,9 @@ class VersionTree:
         with self._lock:
             version = self._history.versions[version.id].changed(**changes)
             self._history = self._history.changed(version)
-            columns = row(version)
-            self._write(lambda file: file.change(columns.pop("id"), **columns))
+            if version.id not in self._unsaved:  # it is written whole as soon as the file works again
+                columns = row(version)
+                self._write(lambda file: file.change(columns.pop("id"), **columns))
         self._tell()
         return version
 

@@ -62,7 +62,7 @@ def student(
         net = made(taught_by[0].model, context.work, asked, context.seed)
         is_same = asked.kind != spelling.FRESH and _goes_on(net, candidate, context.work)
         learner = candidate.noting("the student goes on from the weights it has") if is_same else None
-        learner = learner or _begun(net, candidate, context)
+        learner = learner or _begun(net, taught_by[0].model, candidate, context)
     check_classes(learner.simulated, taught_by, context.work)
     return learner
 
@@ -124,9 +124,11 @@ def _is_named_by_both(value: Any, context: Context) -> bool:
     return value is context.work.baseline
 
 
-def _begun(net: nn.Module, candidate: Candidate, context: Context) -> Candidate:
+def _begun(net: nn.Module, teacher: nn.Module, candidate: Candidate, context: Context) -> Candidate:
     notes = (f"the student is {_told(net)}", *_ended(candidate))
-    return Candidate(net.to(context.work.device), notes=notes)
+    # made from a teacher of another class than the original: its file is a changed teacher
+    base = own_copy(teacher) if _has_own_class(net, context.work) else None
+    return Candidate(net.to(context.work.device), base=base, notes=notes)
 
 
 def _goes_on(net: nn.Module, candidate: Candidate, work: Workload) -> bool:

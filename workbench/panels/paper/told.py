@@ -106,7 +106,10 @@ def pictures(boards: Iterable[ChartBoard]) -> Iterator[Picture]:
 
 
 def _figures(figures: Iterable[Figure], caption: str) -> Table:
-    rows = tuple((each.title, each.value, each.kind, each.change, each.detail) for each in figures)
+    rows = tuple(
+        (each.title, each.value, each.kind, ", ".join(filter(None, (each.change, each.verdict))), each.detail)
+        for each in figures
+    )
     return Table(caption, ("figure", "value", "kind", "against the baseline", "about"), rows)
 
 
