@@ -11,12 +11,25 @@ them on the 1,010 threes, and 109 (14 on threes) once the bias of that class is 
 
 For each seed there is a teacher of its own. The student alone and the distilled one begin from the same
 weights and take the same images, epochs, optimizer and batches; alone it is trained by `FineTune`, with its
-teacher by `Distill`: soft targets without labels and, beyond the paper, the teacher's last hidden layer
-through an adaptor. Two more students see images moved as the teacher's were, which the paper's did not: one
-taught, and one alone, to tell what the moving does by itself. The teacher's own training is written out here,
-since it is no compression. The best epoch is chosen on 5,000 validation images. Temperature, step size and
-terms were settled while test errors of one seed were read. The raised bias is chosen on the test set, as in
-the paper ("chosen to optimize overall performance on the test set").
+teacher by `Distill`: soft targets without labels, as in the paper. Two more students see images moved as the
+teacher's were, which the paper's did not: one taught, and one alone, to tell what the moving does by itself.
+The teacher's own training is written out here, since it is no compression. The best epoch is chosen on 5,000
+validation images. The raised bias is chosen on the test set, as in the paper ("chosen to optimize overall
+performance on the test set").
+
+What was tried, without test images, on another seed (7): nets that learned from 50,000 images were judged on
+the other 10,000 of the training set. The teacher made 124 errors there (24 epochs), the student alone 155 (20
+epochs). In batches of 250 soft targets at temperature 4 made 143 after 20 epochs and 134 after 60, which is
+68 % of the gap; with the teacher's last hidden layer as a further term it was 149 and 139. In batches of 500,
+20 epochs, it was 148 at temperature 4 and 152 at 10. So what counts is how many steps there are, and with one
+seed ten errors are within the noise.
+
+What was found on the test set: in batches of 500 for 50 epochs with soft targets alone, a third of the gap
+was closed (seed 0: teacher 104, alone 133, distilled 123), which is too few steps for all three. An earlier
+version of this file (40 epochs in batches of 250, features as a further term, a teacher whose images moved a
+batch at a time and that made 93 errors; temperature, step size and terms found while test errors of one seed
+were read) had 135, 148 and 138 errors alone and 111, 103 and 108 distilled: 70 % of the gap. The settings
+below, soft targets alone and longer, have not been run on the seeds that are reported.
 
 Everything that is done is kept in a JSON file after each step, so that a run goes on where it was ended.
 """
@@ -47,11 +60,11 @@ from workbench.technique import Context, Technique, prepared
 from workbench.workload import Workload
 
 OMITTED = 3
-BATCH = 500
+BATCH = 250
 T_95 = {2: 12.71, 3: 4.303, 4: 3.182, 5: 2.776}  # half-widths of Student's interval, in standard errors
 PAPER = {"teacher": 67, "alone": 146, "distilled": 74}
-TEACHER_EPOCHS, TEACHER_RATE, LONGEST = 30, 2e-3, 3.0
-STUDENT = {"epochs": 50, "learning_rate": 3e-3}
+TEACHER_EPOCHS, TEACHER_RATE, LONGEST = 40, 1e-3, 3.0
+STUDENT = {"epochs": 80, "learning_rate": 3e-3}
 TAUGHT = {"temperature": 4.0, "weights": {"labels": 0.0}}
 MOVED = {"epochs": 20, "learning_rate": 3e-3}
 OMITTED_EPOCHS = 20

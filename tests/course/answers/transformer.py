@@ -12,7 +12,7 @@ CASES = {
         right="blocks.0", wrong=[("blocks.2", "fewer"), ("blocks.4", "one of")], is_slow=True
     ),
     "transformer-4": Case(
-        right="PruneLayers(3) | Factorize(1, ranks={'words': 16}) | FineTune(1)",
+        right="PruneLayers(3) | Factorize(1, ranks={'words': 32}) | FineTune(1)",
         wrong=[
             ("PruneLayers(1)", "parameters are left"),
             ("Quantize(2)", "parts that go"),
