@@ -8,7 +8,7 @@ import ipywidgets
 
 from workbench.options import Option
 from workbench.panels.closing import below
-from workbench.panels.controls import label
+from workbench.panels.parts.controls import label
 
 
 def values(widget: ipywidgets.ValueWidget) -> list[Any]:

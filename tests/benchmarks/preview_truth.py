@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import workbench as wb
-from workbench.panels.figures import is_timed_alike
-from workbench.panels.session import Session
+from workbench.panels.state.figures import is_timed_alike
+from workbench.panels.state.session import Session
 from workbench.versions import VersionTree
 
 NETS = ("digits", "lenet-300-100", "lenet-5")

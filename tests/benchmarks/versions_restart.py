@@ -23,8 +23,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import workbench as wb
 from workbench.candidate import Candidate
 from workbench.live.board import ChartBoard
-from workbench.panels.session import Session
-from workbench.panels.versions_box import VersionsBox
+from workbench.panels.state.session import Session
+from workbench.panels.views.versions_box import VersionsBox
 from workbench.recipe import Recipe
 from workbench.storage import pack
 from workbench.versions import Version, VersionTree

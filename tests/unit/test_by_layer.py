@@ -8,7 +8,7 @@ from torch import nn
 from workbench.candidate import Candidate
 from workbench.measurement.by_layer import full_rank, pairs, ranks
 from workbench.measurement.compute import LayerRecord, layers
-from workbench.panels.points import layers as shown
+from workbench.panels.state.points import layers as shown
 from workbench.recipe import Recipe
 
 

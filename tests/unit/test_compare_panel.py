@@ -17,9 +17,9 @@ from workbench.errors import VersionError
 from workbench.job import finish
 from workbench.live.board import ChartBoard
 from workbench.panels import Compare, Workbench
-from workbench.panels.compare_box import CompareBox
-from workbench.panels.samples_box import PAGE, SamplesBox
-from workbench.panels.session import Session
+from workbench.panels.state.session import Session
+from workbench.panels.views.compare_box import CompareBox
+from workbench.panels.views.samples_box import PAGE, SamplesBox
 from workbench.versions import VersionTree
 from workbench.workload import Workload
 
@@ -29,8 +29,8 @@ HARSH = "PruneWeights(sparsity=0.9) | FineTune(epochs=1) | Quantize(weights=2)"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     measure_quickly(monkeypatch)
-    monkeypatch.setattr("workbench.panels.comparisons._SECONDS", 0.02)
-    monkeypatch.setattr("workbench.panels.estimates._TIMING", 0.02)
+    monkeypatch.setattr("workbench.panels.state.comparisons._SECONDS", 0.02)
+    monkeypatch.setattr("workbench.panels.state.estimates._TIMING", 0.02)
 
 
 @pytest.fixture(scope="module")

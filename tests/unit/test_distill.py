@@ -294,7 +294,7 @@ def test_a_preview_shows_the_student_without_an_accuracy():
 
 
 def test_the_strip_of_a_students_preview_asks_for_run_and_shows_the_rest():
-    from workbench.panels.figures import Known, of_preview
+    from workbench.panels.state.figures import Known, of_preview
 
     recipe = Recipe.parse("Distill('half-width')")
     previewer = Previewer(workload())

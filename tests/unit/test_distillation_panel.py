@@ -9,7 +9,7 @@ from small import workload
 
 from workbench.charts import soft_targets, terms
 from workbench.panels import Distillation
-from workbench.panels.knowledge_box import KnowledgeBox
+from workbench.panels.views.knowledge_box import KnowledgeBox
 from workbench.versions import VersionTree
 
 

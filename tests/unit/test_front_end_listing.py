@@ -205,7 +205,7 @@ def test_answer_reaches_the_front_end_as_json(notebook, shell):
 
 
 def test_preferences_are_what_new_workloads_and_panels_begin_with(notebook):
-    from workbench.panels.session import Session
+    from workbench.panels.state.session import Session
 
     ask("prepare", settings={"runtime": "onnxruntime", "threads": 2})
     work = wb.Workload(nn.Linear(3, 3))

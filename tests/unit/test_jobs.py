@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from workbench.measurement import everything
 from workbench.panels import Workbench
-from workbench.panels.session import Session
+from workbench.panels.state.session import Session
 from workbench.versions import VersionTree
 from workbench.workload import Workload
 
@@ -117,7 +117,7 @@ def test_stop_while_measuring_keeps_the_version_with_what_was_measured(session, 
 
 
 def test_a_second_stop_ends_the_measuring_of_what_the_first_one_kept(session, monkeypatch):
-    monkeypatch.setattr("workbench.panels.runs.DOUBLE_CLICK", 0.0)
+    monkeypatch.setattr("workbench.panels.state.runs.DOUBLE_CLICK", 0.0)
     seen = []
     before(monkeypatch, everything, "evaluating", once(lambda: (session.stop(), seen.append(session.status))))
     session.write(TRAINED)
@@ -216,7 +216,7 @@ def test_a_loader_that_raises_halfway_is_said_in_the_panel():
 
 
 def test_an_export_that_fails_is_said_and_the_preview_stays(session, tmp_path, monkeypatch):
-    from workbench.panels import saving
+    from workbench.panels.state import saving
 
     session.run()
     session.wait()

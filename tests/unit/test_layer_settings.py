@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from workbench.options import describe, option
-from workbench.panels.layer_settings import Setting, left_alone, said, settings, with_own
-from workbench.panels.steps import Draft
+from workbench.panels.state.layer_settings import Setting, left_alone, said, settings, with_own
+from workbench.panels.state.steps import Draft
 from workbench.recipe import Recipe
 from workbench.technique import Technique, techniques
 

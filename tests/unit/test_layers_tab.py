@@ -21,11 +21,11 @@ from workbench.job import Progress
 from workbench.live.selections import PointSelection
 from workbench.measurement import everything
 from workbench.panels import Workbench
-from workbench.panels.layer_table import MODELS_ORDER, LayerTable
-from workbench.panels.layers_box import LayersBox
-from workbench.panels.locks_box import LocksBox
-from workbench.panels.removed_box import RemovedBox
-from workbench.panels.sensitivity_box import SensitivityBox
+from workbench.panels.parts.layer_table import MODELS_ORDER, LayerTable
+from workbench.panels.views.layers_box import LayersBox
+from workbench.panels.views.locks_box import LocksBox
+from workbench.panels.views.removed_box import RemovedBox
+from workbench.panels.views.sensitivity_box import SensitivityBox
 from workbench.recipe import Recipe
 from workbench.technique import Technique
 from workbench.testing import workload

@@ -13,7 +13,7 @@ from workbench.measurement import everything
 from workbench.options import describe
 from workbench.panels import Workbench
 from workbench.panels.closing import below, close
-from workbench.panels.controls import Control
+from workbench.panels.parts.controls import Control
 from workbench.recipe import Recipe
 from workbench.technique import find, techniques
 from workbench.versions import VersionTree

@@ -12,12 +12,12 @@ import small
 from workbench.measurement import everything
 from workbench.options import describe
 from workbench.panels import Workbench, open_panels
-from workbench.panels.controls import Control, label
-from workbench.panels.session import Session
-from workbench.panels.steps import Draft
-from workbench.panels.strip_box import strip_of
-from workbench.panels.undo import SAME_MOVE
-from workbench.panels.version_table import VersionTable
+from workbench.panels.parts.controls import Control, label
+from workbench.panels.parts.version_table import VersionTable
+from workbench.panels.state.session import Session
+from workbench.panels.state.steps import Draft
+from workbench.panels.state.undo import SAME_MOVE
+from workbench.panels.views.strip_box import strip_of
 from workbench.recipe import Recipe
 from workbench.technique import techniques
 from workbench.versions import VersionTree

@@ -20,11 +20,11 @@ from workbench.job import Job
 from workbench.layers import weights
 from workbench.live.selections import PointSelection
 from workbench.panels.family import FamilyPanel
-from workbench.panels.locks_box import LocksBox
 from workbench.panels.pruning import Pruning
-from workbench.panels.removed_box import RemovedBox, picture
 from workbench.panels.sensitivity import Sensitivity as Panel
-from workbench.panels.sensitivity_box import SensitivityBox
+from workbench.panels.views.locks_box import LocksBox
+from workbench.panels.views.removed_box import RemovedBox, picture
+from workbench.panels.views.sensitivity_box import SensitivityBox
 from workbench.testing import workload
 from workbench.versions import VersionTree
 

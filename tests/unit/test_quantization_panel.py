@@ -17,7 +17,7 @@ from workbench.exploration.quantization_weights import channel_errors, rounded_w
 from workbench.job import finish
 from workbench.live.still import still
 from workbench.panels import Quantization
-from workbench.panels.mixed_box import target
+from workbench.panels.views.mixed_box import target
 from workbench.technique import Context, prepared
 from workbench.versions import VersionTree
 

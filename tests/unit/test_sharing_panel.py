@@ -13,7 +13,7 @@ from workbench.charts import codebook as chart
 from workbench.charts.codebook import Values
 from workbench.options import option_named
 from workbench.panels import Sharing
-from workbench.panels.controls import Control
+from workbench.panels.parts.controls import Control
 from workbench.versions import VersionTree
 
 

@@ -10,10 +10,10 @@ import small
 
 from workbench.measurement import everything, units
 from workbench.panels import Workbench
-from workbench.panels.chosen import Chosen
-from workbench.panels.figures import is_timed_alike
-from workbench.panels.session import Session
-from workbench.panels.strip_box import strip_of
+from workbench.panels.state.chosen import Chosen
+from workbench.panels.state.figures import is_timed_alike
+from workbench.panels.state.session import Session
+from workbench.panels.views.strip_box import strip_of
 from workbench.preview import Previewer
 from workbench.recipe import Recipe
 from workbench.versions import VersionTree

@@ -19,9 +19,9 @@ import workbench as wb
 from workbench.candidate import Candidate
 from workbench.live.board import ChartBoard
 from workbench.panels import Workbench
-from workbench.panels.session import Session
-from workbench.panels.versions_box import VersionsBox
-from workbench.panels.warnings_box import WarningsBox
+from workbench.panels.state.session import Session
+from workbench.panels.views.versions_box import VersionsBox
+from workbench.panels.views.warnings_box import WarningsBox
 from workbench.recipe import Recipe
 from workbench.storage import pack
 from workbench.versions import Version, VersionTree, file

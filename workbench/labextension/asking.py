@@ -71,7 +71,7 @@ def _prepare(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _save(fields: Mapping[str, Any]) -> dict[str, Any]:
     from workbench.labextension import listing
-    from workbench.panels import saving
+    from workbench.panels.state import saving
 
     _, version = listing.find(str(fields.get("id")))
     path = saving.target(str(fields.get("path", "")), version)

@@ -10,12 +10,12 @@ from workbench.live import kept
 from workbench.live.board import ChartBoard
 from workbench.panels import open_panels, styles
 from workbench.panels.closing import close
-from workbench.panels.compare_box import CompareBox
 from workbench.panels.paper.blocks import Block
 from workbench.panels.paper.told import pictures
 from workbench.panels.readable import Readable
-from workbench.panels.samples_box import SamplesBox
-from workbench.panels.session import Session
+from workbench.panels.state.session import Session
+from workbench.panels.views.compare_box import CompareBox
+from workbench.panels.views.samples_box import SamplesBox
 from workbench.recipe import Recipe
 
 if TYPE_CHECKING:

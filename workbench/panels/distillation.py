@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.panels.family import FamilyPanel
-from workbench.panels.knowledge_box import KnowledgeBox
+from workbench.panels.views.knowledge_box import KnowledgeBox
 from workbench.techniques.distill import Distill
 
 if TYPE_CHECKING:
-    from workbench.panels.knowledge_box import Lesson
+    from workbench.panels.views.knowledge_box import Lesson
 
 
 class Distillation(FamilyPanel):

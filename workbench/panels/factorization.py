@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.panels.family import FamilyPanel
-from workbench.panels.spectrum_box import SpectrumBox
+from workbench.panels.views.spectrum_box import SpectrumBox
 from workbench.techniques.factorize import Factorize
 
 if TYPE_CHECKING:

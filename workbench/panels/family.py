@@ -14,7 +14,7 @@ from workbench.recipe import Recipe
 if TYPE_CHECKING:
     import ipywidgets
 
-    from workbench.panels.session import Session
+    from workbench.panels.state.session import Session
     from workbench.technique import Technique
     from workbench.workload import Workload
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from workbench.panels.family import FamilyPanel
-from workbench.panels.locks_box import LocksBox
-from workbench.panels.removed_box import RemovedBox
-from workbench.panels.sensitivity_box import SensitivityBox
+from workbench.panels.views.locks_box import LocksBox
+from workbench.panels.views.removed_box import RemovedBox
+from workbench.panels.views.sensitivity_box import SensitivityBox
 from workbench.techniques.prune_weights import PruneWeights
 
 if TYPE_CHECKING:

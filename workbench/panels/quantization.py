@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.panels.calibration_box import CalibrationBox
 from workbench.panels.family import FamilyPanel
-from workbench.panels.mixed_box import MixedBox
-from workbench.panels.quantization_box import QuantizationBox
-from workbench.panels.sensitivity_box import SensitivityBox
+from workbench.panels.views.calibration_box import CalibrationBox
+from workbench.panels.views.mixed_box import MixedBox
+from workbench.panels.views.quantization_box import QuantizationBox
+from workbench.panels.views.sensitivity_box import SensitivityBox
 from workbench.techniques.quantize import Quantize
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from workbench.panels.paper import still, told
 from workbench.panels.paper.blocks import Block
 
 if TYPE_CHECKING:
-    from workbench.panels.session import Session
+    from workbench.panels.state.session import Session
 
 _WORDS = "the panel as tables and pictures"
 

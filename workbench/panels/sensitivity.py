@@ -11,8 +11,8 @@ from workbench.panels.closing import close
 from workbench.panels.paper.blocks import Block, Title, Words
 from workbench.panels.paper.told import pictures
 from workbench.panels.readable import Readable
-from workbench.panels.sensitivity_box import SensitivityBox
-from workbench.panels.session import Session
+from workbench.panels.state.session import Session
+from workbench.panels.views.sensitivity_box import SensitivityBox
 from workbench.recipe import Recipe
 
 if TYPE_CHECKING:

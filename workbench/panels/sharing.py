@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from workbench.panels.codebook_box import CodebookBox
 from workbench.panels.family import FamilyPanel
+from workbench.panels.views.codebook_box import CodebookBox
 from workbench.techniques.share_weights import ShareWeights
 
 if TYPE_CHECKING:

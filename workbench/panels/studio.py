@@ -12,22 +12,22 @@ from workbench.errors import WorkbenchError
 from workbench.live import kept
 from workbench.live.board import ChartBoard
 from workbench.panels import open_panels, styles
-from workbench.panels.begin_box import BeginBox
 from workbench.panels.closing import close
-from workbench.panels.compare_box import CompareBox
-from workbench.panels.layers_box import LayersBox
-from workbench.panels.limits_box import LimitsBox
-from workbench.panels.missing_box import MissingBox
 from workbench.panels.readable import Readable
-from workbench.panels.recipe_box import RecipeBox
-from workbench.panels.run_box import RunBox
-from workbench.panels.samples_box import SamplesBox
-from workbench.panels.session import Session
-from workbench.panels.strip_box import StripBox
-from workbench.panels.tradeoff_box import TradeoffBox
-from workbench.panels.training_box import TrainingBox
-from workbench.panels.versions_box import VersionsBox
-from workbench.panels.warnings_box import WarningsBox
+from workbench.panels.state.session import Session
+from workbench.panels.views.begin_box import BeginBox
+from workbench.panels.views.compare_box import CompareBox
+from workbench.panels.views.layers_box import LayersBox
+from workbench.panels.views.limits_box import LimitsBox
+from workbench.panels.views.missing_box import MissingBox
+from workbench.panels.views.recipe_box import RecipeBox
+from workbench.panels.views.run_box import RunBox
+from workbench.panels.views.samples_box import SamplesBox
+from workbench.panels.views.strip_box import StripBox
+from workbench.panels.views.tradeoff_box import TradeoffBox
+from workbench.panels.views.training_box import TrainingBox
+from workbench.panels.views.versions_box import VersionsBox
+from workbench.panels.views.warnings_box import WarningsBox
 from workbench.recipe import Recipe
 
 if TYPE_CHECKING:

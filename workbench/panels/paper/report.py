@@ -19,10 +19,10 @@ from workbench.job import finish
 from workbench.live import kept
 from workbench.live.still import Drawing, drawn
 from workbench.measurement import units
-from workbench.panels import points
-from workbench.panels.figures import Known
 from workbench.panels.paper import blocks, environment, told
 from workbench.panels.paper.blocks import Block, Code, Picture, Table, Title, Words
+from workbench.panels.state import points
+from workbench.panels.state.figures import Known
 from workbench.runtimes import title as runtime_title
 
 if TYPE_CHECKING:

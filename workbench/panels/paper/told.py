@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from workbench.live.board import ChartBoard
 from workbench.measurement import units
 from workbench.panels.paper.blocks import Block, Code, Picture, Table, Title, Words
-from workbench.panels.strip_box import strip_of
+from workbench.panels.views.strip_box import strip_of
 from workbench.runtimes import title
 
 if TYPE_CHECKING:
     from workbench.measurement.report import Latency
-    from workbench.panels.figures import Figure, Known
-    from workbench.panels.session import Session
+    from workbench.panels.state.figures import Figure, Known
+    from workbench.panels.state.session import Session
     from workbench.versions import Version
 
 MOST_VERSIONS = 20  # in a still form; a report has them all

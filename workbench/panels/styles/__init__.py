@@ -7,7 +7,7 @@ from pathlib import Path
 
 import ipywidgets
 
-from workbench.panels.names import Names
+from workbench.panels.parts.names import Names
 
 _HERE = Path(__file__).parent
 _FIRST, _LAST = "base", "narrow"  # what the others build on; what a narrow page changes in them

@@ -1,0 +1,1 @@
+"""The widgets that views are made of."""

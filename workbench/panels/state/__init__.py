@@ -1,0 +1,1 @@
+"""What a panel knows and does, without a widget: tests drive this."""

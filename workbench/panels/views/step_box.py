@@ -1,0 +1,96 @@
+"""One step of the recipe: switch, name, moves, and its controls, the seldom used ones folded away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+
+from workbench.options import describe
+from workbench.panels.parts.controls import Control, label
+from workbench.panels.state.session import Session
+from workbench.panels.state.steps import Step
+
+
+class StepBox:
+    """Shows one step of a session; its controls call the session by the step's id."""
+
+    def __init__(self, session: Session, step: Step) -> None:
+        self._session = session
+        self._id = step.id
+        self._technique = type(step.technique)
+        self._switch = ipywidgets.Checkbox(
+            value=step.is_on,
+            indent=False,
+            description=self._technique.__name__,
+            tooltip=f"{self._technique.summary()}. Unticked, the step is left out.",
+        )
+        self._switch.observe(self._switched, "value")
+        options = describe(self._technique)
+        self._controls = {
+            option.name: Control(option, getattr(step.technique, option.name), self._changer(option.name))
+            for option in options
+        }
+        shown = [self._controls[option.name].widget for option in options if not option.advanced]
+        folded = [self._controls[option.name] for option in options if option.advanced]
+        self._options = ipywidgets.VBox([*shown, *self._fold(folded)])
+        self._options.add_class("wb-options")
+        self.widget = ipywidgets.VBox([self._head(), self._options])
+        self.widget.add_class("wb-step")
+        self.widget.add_class(f"wb-{self._technique.family}")
+        self.show(step)
+
+    def show(
+        self, step: Step, number: int | None = None, is_first: bool = False, is_last: bool = False
+    ) -> None:
+        """Show the step as it is now, with its number among those that are on."""
+        said = f"{number} {self._technique.__name__}" if number else self._technique.__name__
+        if self._switch.description != said:
+            self._switch.description = said
+        for button, is_at_the_end in ((self._earlier, is_first), (self._later, is_last)):
+            if button.disabled != is_at_the_end:
+                button.disabled = is_at_the_end
+        if self._switch.value != step.is_on:
+            self._switch.value = step.is_on
+        (self.widget.remove_class if step.is_on else self.widget.add_class)("wb-off")
+        for name, control in self._controls.items():
+            control.show(getattr(step.technique, name))
+
+    def _head(self) -> ipywidgets.Widget:
+        session, id = self._session, self._id
+        name = self._technique.__name__
+        self._earlier = _button("arrow-up", f"Do {name} one step earlier", lambda: session.move(id, -1))
+        self._later = _button("arrow-down", f"Do {name} one step later", lambda: session.move(id, 1))
+        away = _button("times", f"Take {name} out of the recipe", lambda: session.remove(id))
+        head = ipywidgets.HBox([self._switch, self._earlier, self._later, away])
+        head.add_class("wb-head")
+        return head
+
+    def _fold(self, folded: list[Control]) -> list[ipywidgets.Widget]:
+        if not folded:
+            return []
+        rest = ipywidgets.VBox([control.widget for control in folded])
+        rest.layout.display = "none"
+        names = " · ".join(label(control.option) for control in folded)
+        more = ipywidgets.ToggleButton(description=f"more: {names}", tooltip="Show or hide the other options")
+        more.add_class("wb-more")
+        more.observe(lambda change: _show(rest, change["new"]), "value")
+        return [more, rest]
+
+    def _changer(self, name: str) -> Callable[[Any], None]:
+        return lambda value: self._session.change(self._id, name, value)
+
+    def _switched(self, change: Any) -> None:
+        self._session.switch(self._id, change["new"])
+
+
+def _show(widget: ipywidgets.Widget, is_shown: bool) -> None:
+    widget.layout.display = "" if is_shown else "none"
+
+
+def _button(icon: str, tooltip: str, action: Callable[[], None]) -> ipywidgets.Button:
+    button = ipywidgets.Button(icon=icon, tooltip=tooltip)
+    button.add_class("wb-icon")
+    button.on_click(lambda _: action())
+    return button
