@@ -170,10 +170,11 @@ def test_closing_ends_a_scan_and_frees_every_widget():
     before = set(ipywidgets.widget._instances)
     work = workload()
     shown = Pruning(work, tree=VersionTree(None, work))
-    shown.sensitivity.start()
+    view = shown.sensitivity
+    view.start()
     shown.close()
-    shown.sensitivity.wait(30)
-    assert not shown.sensitivity.scans.is_running
+    view.wait(30)
+    assert not view.scans.is_running
     assert set(ipywidgets.widget._instances) <= before
 
 
