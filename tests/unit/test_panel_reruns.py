@@ -27,7 +27,7 @@ def test_closed_panel_leaves_the_memory(name):
     session.wait()
     panel.close()
     kept = weakref.ref(session)
-    for each in (session.estimates.worker, session.estimates._judge):
+    for each in (session.estimates.worker, session.estimates._judge, session.estimates._clock):
         each.join(10)
     del panel, session, each
     gc.collect()

@@ -59,6 +59,7 @@ class PruneWeights(
         "shares of single layers, by name; the others reach theirs without them",
         low=0,
         high=1,
+        advanced=True,
     )
     keep: tuple[str, ...] = option((), "layers to leave alone, by name", advanced=True)
     regrow: bool = option(

@@ -52,12 +52,14 @@ class Quantize(
         "static",
         "ranges of activations: learned once from training data, or found anew in every call",
         choices=("static", "dynamic"),
+        advanced=True,
     )
     calibration: str = option(
         "minmax",
         "how a static range is chosen: all that was seen, averaged over batches, 99.99 % of it, or for the "
         "least squared error or loss of information",
         choices=("minmax", "moving_average", "percentile", "mse", "entropy"),
+        advanced=True,
     )
     granularity: str = option(
         "channel",
@@ -65,15 +67,22 @@ class Quantize(
         choices=("channel", "tensor", "group"),
     )
     group: int = option(
-        32, "weights that share a scale, where it is per group", low=2, high=65536, unit="weights", log=True
+        32,
+        "weights that share a scale, where it is per group",
+        low=2,
+        high=65536,
+        unit="weights",
+        log=True,
+        advanced=True,
     )
     symmetric: bool = option(
-        True, "a range around zero; else from the lowest to the highest, by a zero point"
+        True, "a range around zero; else from the lowest to the highest, by a zero point", advanced=True
     )
     range: str = option(
         "max",
         "how far the grid reaches: to the largest weight, to a percentile, or for the least squared error",
         choices=("max", "mse", "percentile"),
+        advanced=True,
     )
     percentile: float = option(
         99.9, "where range='percentile' ends", above=50, high=100, step=0.1, unit="%", advanced=True
