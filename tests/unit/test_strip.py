@@ -313,6 +313,13 @@ def test_previews_are_put_to_the_test_by_runs_and_the_record_is_kept(work, tmp_p
     again.close()
 
 
+def test_a_preview_timed_with_other_settings_foretells_no_speed_of_a_run(session):
+    session.show(batch=16)
+    version = ran(session, "PruneChannels(ratio=0.5)")
+    said = version.report.foretold
+    assert said.stored is not None and said.speedup is None and said.runtime == ""
+
+
 def test_of_what_training_changes_a_preview_has_foretold_nothing(session):
     version = ran(session, "PruneChannels(ratio=0.5) | FineTune(epochs=1)")
     said = version.report.foretold
