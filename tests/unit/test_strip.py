@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import ipywidgets
 import pytest
@@ -318,6 +319,39 @@ def test_a_preview_timed_with_other_settings_foretells_no_speed_of_a_run(session
     version = ran(session, "PruneChannels(ratio=0.5)")
     said = version.report.foretold
     assert said.stored is not None and said.speedup is None and said.runtime == ""
+
+
+def test_a_latency_that_comes_too_late_is_not_shown_with_the_next_recipe(session, monkeypatch):
+    latency = session.estimates.known.latency["pytorch"]
+    moved = Recipe.parse("PruneChannels(ratio=0.25)")
+
+    def timing(*args):
+        """Ends as the next recipe's preview takes the place of the one that was timed."""
+        yield
+        session.estimates.preview = replace(session.estimates.preview, recipe=moved, latency=None)
+        return latency
+
+    monkeypatch.setattr(session.estimates, "_previewed", timing)
+    session.write("PruneChannels(ratio=0.5)")
+    session.wait()
+    assert session.estimates.preview.recipe == moved and session.estimates.preview.latency is None
+
+
+def test_a_runtime_that_cannot_take_one_model_may_take_the_next(session, monkeypatch):
+    from workbench.errors import RuntimeUnavailable
+
+    def refused(*args):
+        raise RuntimeUnavailable("this layer has no kernel there")
+        yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session.estimates, "_previewed", refused)
+        session.write("PruneChannels(ratio=0.5)")
+        session.wait()
+        assert cell(session, "latency").detail == "this layer has no kernel there"
+    session.write("PruneChannels(ratio=0.25)")
+    session.wait()
+    assert cell(session, "latency").kind == "estimated"
 
 
 def test_of_what_training_changes_a_preview_has_foretold_nothing(session):

@@ -132,7 +132,7 @@ class Estimates:
 
         def timed(latency: Latency) -> None:
             if self._current is wanted:
-                self._found_latency(latency)
+                self._found_latency(recipe, latency)
 
         make = lambda: self._previewed(recipe, names, chosen)  # noqa: E731
         self.timings.start(chosen, make, timed)
@@ -245,6 +245,7 @@ class Estimates:
     def _drop(self) -> None:
         """What was worked out for another recipe is not wanted any more."""
         self._resting = None
+        self.untimed = {}  # a runtime that cannot take one model may take the next
         self._judge.drop()
         self._clock.drop()
         if self.advice:
@@ -293,7 +294,7 @@ class Estimates:
             return
         try:
             if len(recipe) and preview is not None and not is_timed_alike(preview, chosen.runtime):
-                self._found_latency((yield from self._previewed(recipe, names, chosen)))
+                self._found_latency(recipe, (yield from self._previewed(recipe, names, chosen)))
             elif self.known.latency_with(*chosen.settings) is None and chosen.settings != _USUAL:
                 self._baseline_timed((yield from self._timing(None, chosen)))
         except RuntimeUnavailable as error:
@@ -311,9 +312,10 @@ class Estimates:
         seconds = SECONDS if model is not None else _TIMING
         return timing_on(self.work, model, runtime, batch=batch, threads=threads, seconds=seconds)
 
-    def _found_latency(self, latency: Latency) -> None:
+    def _found_latency(self, recipe: Recipe, latency: Latency) -> None:
+        """Show it with the preview of this recipe; one of the next recipe may have taken its place."""
         with self._lock:
-            if self.preview is None:
+            if self.preview is None or self.preview.recipe != recipe:
                 return
             self.preview = replace(self.preview, latency=latency)
         self._tell("figures")
