@@ -354,6 +354,20 @@ def test_a_runtime_that_cannot_take_one_model_may_take_the_next(session, monkeyp
     assert cell(session, "latency").kind == "estimated"
 
 
+def test_of_a_run_and_a_scan_the_last_that_ends_lets_previews_be_timed(session):
+    estimates = session.estimates
+    run, scan = object(), object()
+    estimates.pause(True, run)
+    estimates.pause(True, scan)
+    estimates.pause(False, run)
+    session.write("PruneChannels(ratio=0.5)")
+    session.wait()
+    assert estimates.preview.accuracy is not None and estimates.preview.latency is None
+    estimates.pause(False, scan)
+    session.wait()
+    assert estimates.preview.latency is not None
+
+
 def test_of_what_training_changes_a_preview_has_foretold_nothing(session):
     version = ran(session, "PruneChannels(ratio=0.5) | FineTune(epochs=1)")
     said = version.report.foretold

@@ -68,7 +68,8 @@ class Estimates:
         self.timings = Timings(self._clock, lambda: tell("timing"), failed)
         self._ordering: Ordering | None = None
         self._resting: Make | None = None  # what is to be done when the hand rests, and no run goes on
-        self._is_paused = self._is_hurried = False
+        self._busy: set[object] = set()  # the jobs that need the processor now
+        self._is_hurried = False
         self._tell = tell
         self._told_failure = failed
         self._lock = threading.Lock()
@@ -150,15 +151,22 @@ class Estimates:
         """The untouched model, whatever previews begin from."""
         return self._previewer.start
 
-    def pause(self, is_paused: bool) -> None:
-        """Leave what can wait alone while a run needs the processor; previews go on, but are not timed."""
-        for each in (self.worker, self._judge, self._clock):
-            each.pause(is_paused)
-        was_paused, self._is_paused = self._is_paused, is_paused
-        if is_paused and not was_paused:
-            self._clock.drop()
-        elif was_paused and not is_paused and self._resting is not None:
-            self._clock.ask(self._resting)
+    def pause(self, is_paused: bool, job: object) -> None:
+        """Leave what can wait alone while a job needs the processor; previews go on, but are not timed.
+
+        Of several jobs (a run, a scan) the last that ends lets it go on.
+        """
+        with self._lock:  # jobs tell in threads of their own
+            was_paused = self._is_paused
+            self._busy.add(job) if is_paused else self._busy.discard(job)
+            if self._is_paused == was_paused:
+                return
+            for each in (self.worker, self._judge, self._clock):
+                each.pause(self._is_paused)
+            if self._is_paused:
+                self._clock.drop()
+            elif self._resting is not None:
+                self._clock.ask(self._resting)
 
     def wait(self, timeout: float) -> None:
         """Wait until nothing is left to do.
@@ -172,6 +180,10 @@ class Estimates:
                 each.wait(timeout)
         finally:
             self._is_hurried = False
+
+    @property
+    def _is_paused(self) -> bool:
+        return bool(self._busy)
 
     @property
     def is_busy(self) -> bool:
