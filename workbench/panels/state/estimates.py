@@ -206,6 +206,12 @@ class Estimates:
             now = preview.layers
         return points.layers(self._original, now)
 
+    def layers_of(self, candidate: Candidate) -> list[Layer]:
+        """The same of any candidate."""
+        from workbench.measurement.compute import layers
+
+        return points.layers(self._original, layers(candidate, self.work))
+
     def _begin_from(self, start: Version | None) -> None:
         """Preview from a version from now on; what was kept of the one before goes."""
         from workbench.preview import Previewer
