@@ -154,7 +154,7 @@ class _Run:
         self._judged: tuple[Figure, ...] = ()
         self._latency: dict[str, tuple[Latency, Latency]] = {}
         self._notes: list[str] = []
-        steps = _steps(first, second, find or _finder(self._work), self._notes)
+        steps = _steps(first, second, find or lineage.finder(self._work), self._notes)
         self.found = Comparison(
             first.name,
             second.name,
@@ -286,13 +286,6 @@ def _steps(first: Side, second: Side, find: lineage.Find, notes: list[str]) -> t
         if side.version is not None and not lineage.is_whole(lineage.way(side.version, find)):
             notes.append(f"{side.name} went on from a version that was deleted; its recipe lacks those steps")
     return recipes.difference(lineage.recipe(first.version, find), lineage.recipe(second.version, find))
-
-
-def _finder(work: Workload) -> lineage.Find:
-    from workbench.versions import tree_for
-
-    tree = tree_for(work)
-    return lambda id: tree.get(id) if id in tree else None
 
 
 def _is_rounded(candidate: Any) -> bool:
