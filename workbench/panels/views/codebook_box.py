@@ -11,6 +11,7 @@ from workbench.charts import codebook, receipt
 from workbench.charts.codebook import Values
 from workbench.errors import WorkbenchError
 from workbench.live.board import ChartBoard
+from workbench.panels.state.once import Once
 from workbench.panels.state.session import Session
 from workbench.recipe import Recipe
 from workbench.technique import Context, prepared
@@ -34,7 +35,7 @@ class CodebookBox:
         self.receipt: Receipt | None = None
         self._receipt_of = ""
         self._session = session
-        self._is_due = False
+        self._due = Once(session, self._working)
         charts = {"codebook": codebook.chart(), "receipt": receipt.chart()}
         self.board = ChartBoard(charts, {"codebook": codebook.rows(None), "receipt": receipt.rows(())})
         self._list = ipywidgets.Dropdown(
@@ -49,13 +50,9 @@ class CodebookBox:
 
     def refresh(self) -> None:
         """Show what is known of the recipe as it is now, as soon as the worker has it."""
-        if not self._is_due:
-            self._is_due = True
-            self._session.estimates.worker.later(self._working)
+        self._due.ask()
 
     def _working(self) -> Iterator[None]:
-        yield
-        self._is_due = False
         try:
             self._show(self._values())
             yield

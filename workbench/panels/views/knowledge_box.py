@@ -13,6 +13,7 @@ from workbench.charts import soft_targets, terms
 from workbench.errors import WorkbenchError
 from workbench.live.board import ChartBoard
 from workbench.measurement import units
+from workbench.panels.state.once import Once
 from workbench.panels.state.session import Session
 from workbench.panels.state.steps import epochs
 from workbench.randomness import step_seed
@@ -56,7 +57,7 @@ class KnowledgeBox:
     def __init__(self, session: Session) -> None:
         self.shown: Lesson | None = None
         self._session = session
-        self._is_due = False
+        self._due = Once(session, self._working)
         self._drawn: Any = None
         self._asked: dict[int, tuple[list[float], int]] = {}  # by teacher: what it says, and the right class
         charts = {"soft targets": soft_targets.chart(), "terms": terms.chart()}
@@ -71,9 +72,7 @@ class KnowledgeBox:
     def refresh(self) -> None:
         """Draw the terms at once; look at the layers in the worker."""
         self._draw()
-        if not self._is_due:
-            self._is_due = True
-            self._session.estimates.worker.later(self._working)
+        self._due.ask()
 
     def _draw(self) -> None:
         recipe, records = self._session.training
@@ -84,7 +83,6 @@ class KnowledgeBox:
 
     def _working(self) -> Iterator[None]:
         yield
-        self._is_due = False
         try:
             lesson = self._found()
         except WorkbenchError:  # the preview of the same recipe has said it; what was shown stays

@@ -14,6 +14,7 @@ from workbench.errors import WorkbenchError
 from workbench.live.board import ChartBoard
 from workbench.panels.state import lock_words, shown
 from workbench.panels.state.layer_settings import Shapes, settings
+from workbench.panels.state.once import Once
 from workbench.panels.state.session import Session
 from workbench.panels.views.layer_settings_box import LayerSettingsBox
 from workbench.recipe import Recipe
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from workbench.charts.layers import Layer
     from workbench.exploration.layer_records import Kernels, Singular
     from workbench.exploration.quantization_records import RoundedWeights
-    from workbench.panels.state.estimates import Estimates
 
 _WEIGHTS, _SPECTRUM = "layer weights", "layer spectrum"
 _NO_WEIGHTS = "This layer has no weights with two or more dimensions"
@@ -48,9 +48,8 @@ class LayerBox:
     def __init__(self, session: Session, board: ChartBoard) -> None:
         self._session, self._board = session, board
         self._of: tuple[Candidate, str] | None = None  # what is drawn
-        # those that were asked: another workload brings others, and those before forget what they were asked
-        self._due: Estimates | None = None
-        self._later_due: Estimates | None = None
+        self._due = Once(session, self._working)
+        self._later_due = Once(session, self._looking, takes_seconds=True)
         self.weights: RoundedWeights | None = None
         self.singular: Singular | str | None = None
         self.kernels: Kernels | None = None
@@ -102,13 +101,9 @@ class LayerBox:
         told = f"<b>{escape(found.name)}</b> <span>{escape(found.what)}</span>"
         if self._head.value != told:
             self._head.value = told
-        if self._due is not (estimates := self._session.estimates):
-            self._due = estimates
-            estimates.worker.later(self._working)
+        self._due.ask()
 
     def _working(self) -> Iterator[None]:
-        yield
-        self._due = None
         layer = self._session.layer
         if not layer:
             return
@@ -124,9 +119,7 @@ class LayerBox:
         self._draw_kernels(candidate, layer)
         if is_other:
             self._locks.value = '<p class="wb-hint">tracing the model</p>'
-        if self._later_due is not (estimates := self._session.estimates):
-            self._later_due = estimates
-            estimates.later(self._looking)
+        self._later_due.ask()
 
     def _there(self, place: int) -> Shapes | None:
         """The shapes of the layers before a step: of what the steps before it make, but for training."""
@@ -162,8 +155,6 @@ class LayerBox:
         """What takes longer; given up when another layer is looked at."""
         from workbench.exploration.layer_look import spectrum_beside
 
-        yield
-        self._later_due = None
         if self._of is None:
             return
         candidate, layer = self._of

@@ -13,6 +13,7 @@ from workbench.errors import WorkbenchError, WorkloadError
 from workbench.live.board import ChartBoard
 from workbench.live.selections import PointSelection, Selection
 from workbench.panels.state.layer_link import Follower
+from workbench.panels.state.once import Once
 from workbench.panels.state.session import Session
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class QuantizationBox:
         self.ranges: tuple[ActivationRange, ...] = ()
         self._session = session
         self._shown: Candidate | None = None
-        self._is_due = False
+        self._due = Once(session, self._working)
         charts = {
             "grid": quantization_grid.chart(),
             "sqnr": quantization_sqnr.chart(),
@@ -84,13 +85,10 @@ class QuantizationBox:
         preview = session.estimates.preview
         if session.version is not None or (preview is not None and preview.recipe == session.recipe):
             self._look()
-        if not self._is_due:
-            self._is_due = True
-            session.estimates.worker.later(self._working)
+        self._due.ask()
 
     def _working(self) -> Iterator[None]:
         yield
-        self._is_due = False
         candidate = self._look()
         if candidate is not None and candidate is self._shown and not self._is_known(candidate):
             self._session.estimates.later(lambda: self._comparing(candidate))

@@ -15,6 +15,7 @@ from workbench.live import kept
 from workbench.live.board import ChartBoard
 from workbench.measurement import units
 from workbench.panels.state.layer_link import Follower
+from workbench.panels.state.once import Once
 from workbench.panels.state.session import Session
 from workbench.randomness import step_seed
 from workbench.recipe import Recipe
@@ -37,7 +38,7 @@ class RemovedBox:
         self.strips: tuple[Strip, ...] = ()
         self._session = session
         self._candidate: Candidate | None = None
-        self._is_due = False
+        self._due = Once(session, self._working)
         charts = {"masks": kept.spec("masks", masks.chart), "channels": channels.chart()}
         self.board = ChartBoard(charts, {"masks": masks.rows(None), "channels": channels.rows(())})
         self._layer = ipywidgets.Dropdown(
@@ -54,13 +55,9 @@ class RemovedBox:
     def refresh(self) -> None:
         """Show the recipe as it is now, as soon as the worker has it."""
         self._link.follow()
-        if not self._is_due:
-            self._is_due = True
-            self._session.estimates.worker.later(self._working)
+        self._due.ask()
 
     def _working(self) -> Iterator[None]:
-        yield
-        self._is_due = False
         session = self._session
         try:
             version = session.version

@@ -14,6 +14,7 @@ from workbench.errors import WorkbenchError
 from workbench.live.board import ChartBoard
 from workbench.measurement import units
 from workbench.panels.state.layer_link import Follower
+from workbench.panels.state.once import Once
 from workbench.panels.state.session import Session
 from workbench.recipe import Recipe
 from workbench.technique import Context, prepared
@@ -38,7 +39,7 @@ class SpectrumBox:
     def __init__(self, session: Session) -> None:
         self.shown: tuple[LayerSpectrum, ...] = ()
         self._session = session
-        self._is_due = False
+        self._due = Once(session, self._working)
         self.board = ChartBoard({"spectrum": spectrum.chart()}, {"spectrum": spectrum.rows(None)})
         self._layer = ipywidgets.Dropdown(
             description="spectrum of", style={"description_width": "auto"}, tooltip="Which layer to look at"
@@ -56,13 +57,9 @@ class SpectrumBox:
         preview = self._session.estimates.preview
         if preview is not None and preview.recipe == self._session.recipe:
             self._look()
-        if not self._is_due:
-            self._is_due = True
-            self._session.estimates.worker.later(self._working)
+        self._due.ask()
 
     def _working(self) -> Iterator[None]:
-        yield
-        self._is_due = False
         if (found := self._look()) is not None and any(each.slower_above is None for each in self.shown):
             for _ in _timed(*found):
                 yield
