@@ -86,6 +86,30 @@ def test_the_panel_compares_and_tells_the_same_in_python(panel, made):
     assert "test samples flipped" in panel.samples._told.value
 
 
+def test_what_cannot_be_compared_is_tried_once_and_said(made, monkeypatch):
+    work, tree = made
+    tries = []
+
+    def failing(*args, **options):
+        tries.append(args)
+        raise OSError("the disk went away")
+        yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr("workbench.comparison.side_by_side._evaluating", failing)
+        panel = Compare(work, None, "v1", tree=tree, names={})
+        panel.wait()
+        assert "the disk went away" in panel.box._told.value and "the disk went away" in panel.error
+        panel.session.tell("versions")  # whatever else changes
+        panel.wait()
+        assert len(tries) == 1
+    panel.box.opened(False)
+    panel.box.opened(True)  # who looks again tries again
+    panel.wait()
+    assert panel.comparison.is_final and "the disk" not in panel.box._told.value
+    panel.close()
+
+
 def test_layers_and_weights_are_shown(panel):
     assert '<th scope="row">0</th>' in panel.box._layers.value
     assert panel.box._layer.options == ("0", "2")

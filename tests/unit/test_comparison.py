@@ -14,7 +14,7 @@ import workbench as wb
 from workbench.comparison import comparing, difference, lineage
 from workbench.comparison.layers import pairs
 from workbench.comparison.side import Side
-from workbench.errors import VersionError, WorkbenchError
+from workbench.errors import RuntimeUnavailable, VersionError, WorkbenchError
 from workbench.job import Job, Progress, Stopped
 from workbench.recipe import Recipe
 from workbench.versions import tree_for
@@ -76,6 +76,25 @@ def test_latency_is_timed_in_turns_and_simulated_speed_is_no_time(work):
     assert row.before > 0 and "in turns" in row.why
     assert row.after_text == "simulated only" and row.after is None
     assert "in float32" in row.change
+
+
+def test_a_batch_that_is_asked_for_is_the_one_that_is_timed():
+    class Watched(nn.Linear):
+        batches: set[int] = set()
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            self.batches.add(len(inputs))
+            return super().forward(inputs)
+
+    work = Workload(nn.Sequential(Watched(6, 3)), input_shape=6)
+    both = found(work, None, None, runtimes=("pytorch",), seconds=0.02, batch=7)
+    assert 7 in Watched.batches
+    assert "batch of 7" in both.figure("latency:pytorch").why
+
+
+def test_a_runtime_that_there_is_not_is_said_before_anything_is_measured(work):
+    with pytest.raises(RuntimeUnavailable, match="did you mean 'pytorch'"):
+        next(comparing(work, None, "coarse", runtimes=("pytorsh",)))
 
 
 def test_what_is_missing_is_said():

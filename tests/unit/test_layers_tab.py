@@ -22,6 +22,7 @@ from workbench.live.selections import PointSelection
 from workbench.measurement import everything
 from workbench.panels import Workbench
 from workbench.panels.parts.layer_table import MODELS_ORDER, LayerTable
+from workbench.panels.state.layer_clock import LayerClock
 from workbench.panels.views.layers_box import LayersBox
 from workbench.panels.views.locks_box import LocksBox
 from workbench.panels.views.removed_box import RemovedBox
@@ -111,6 +112,21 @@ def test_times_of_another_structure_come_beside_the_originals(panel):
     panel.wait()
     layer = next(each for each in tab(panel).shown if each.name == "6")
     assert layer.ms > 0 and layer.original_ms > 0 and layer.ms != layer.original_ms
+
+
+def test_times_are_kept_only_for_the_structure_they_were_measured_of(panel):
+    session = panel.session
+    clock, before = LayerClock(session, lambda: None), session.estimates.layers(None)
+    panel.recipe = "PruneChannels(ratio=0.5)"
+    panel.wait()
+    assert clock.times(before) is None  # a view that has not heard yet of the move asks for what it shows
+    panel.wait()
+    assert clock.times(before) is None
+    panel.recipe = BOTH
+    panel.wait()
+    clock.times(before)  # asked for again
+    panel.wait()
+    assert clock.times(before) is not None
 
 
 def test_table_follows_the_sliders(panel):

@@ -83,6 +83,11 @@ def test_what_costs_much_belongs_before_the_training(trained):
     assert advice(trained, "FineTune(epochs=2) | Quantize(8)") == ()
 
 
+def test_a_late_step_that_names_what_an_earlier_one_made_is_not_tried_alone(trained):
+    recipe = "Factorize(ratio=0.5) | FineTune(epochs=1) | Quantize(weights=8, layers={'0.0': 6})"
+    assert advice(trained, recipe) == ()
+
+
 def test_a_schedule_without_training_behind_it_is_put_before_the_training(trained):
     (found,) = advice(trained, "FineTune(epochs=2) | PruneWeights(0.8, schedule='cubic')")
     assert str(found.recipe).startswith("PruneWeights(sparsity=0.8, schedule='cubic') | FineTune")

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 import nbformat
 import pytest
 import small
+from torch.utils.data import DataLoader, IterableDataset
 
 from workbench.errors import StorageError
 from workbench.measurement import everything
@@ -364,6 +365,16 @@ def test_report_without_versions_or_data_says_so(painted, tmp_path):
     bare = Workload(small.net())
     html = report.write(tmp_path / "report.html", bare, VersionTree(None, bare)).read_text(encoding="utf-8")
     assert "No version was made yet" in html and "No data, so no accuracy" in html
+
+
+def test_report_of_streamed_data_says_that_their_number_is_not_known(painted, tmp_path):
+    class Streamed(IterableDataset):
+        def __iter__(self):
+            return zip(*small.blobs(12), strict=True)
+
+    work = small.workload(train=DataLoader(Streamed(), batch_size=4))
+    html = report.write(tmp_path / "report.html", work, VersionTree(None, work)).read_text(encoding="utf-8")
+    assert "Samples: an unknown number of train, 48 validation, 48 test." in html
 
 
 def test_report_keeps_the_rights_of_a_new_file(panel, painted, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import ipywidgets
 import pytest
@@ -311,6 +312,60 @@ def test_previews_are_put_to_the_test_by_runs_and_the_record_is_kept(work, tmp_p
     again = opened(work, path=tmp_path / "versions.sqlite")
     assert again.foretold == line
     again.close()
+
+
+def test_a_preview_timed_with_other_settings_foretells_no_speed_of_a_run(session):
+    session.show(batch=16)
+    version = ran(session, "PruneChannels(ratio=0.5)")
+    said = version.report.foretold
+    assert said.stored is not None and said.speedup is None and said.runtime == ""
+
+
+def test_a_latency_that_comes_too_late_is_not_shown_with_the_next_recipe(session, monkeypatch):
+    latency = session.estimates.known.latency["pytorch"]
+    moved = Recipe.parse("PruneChannels(ratio=0.25)")
+
+    def timing(*args):
+        """Ends as the next recipe's preview takes the place of the one that was timed."""
+        yield
+        session.estimates.preview = replace(session.estimates.preview, recipe=moved, latency=None)
+        return latency
+
+    monkeypatch.setattr(session.estimates, "_previewed", timing)
+    session.write("PruneChannels(ratio=0.5)")
+    session.wait()
+    assert session.estimates.preview.recipe == moved and session.estimates.preview.latency is None
+
+
+def test_a_runtime_that_cannot_take_one_model_may_take_the_next(session, monkeypatch):
+    from workbench.errors import RuntimeUnavailable
+
+    def refused(*args):
+        raise RuntimeUnavailable("this layer has no kernel there")
+        yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session.estimates, "_previewed", refused)
+        session.write("PruneChannels(ratio=0.5)")
+        session.wait()
+        assert cell(session, "latency").detail == "this layer has no kernel there"
+    session.write("PruneChannels(ratio=0.25)")
+    session.wait()
+    assert cell(session, "latency").kind == "estimated"
+
+
+def test_of_a_run_and_a_scan_the_last_that_ends_lets_previews_be_timed(session):
+    estimates = session.estimates
+    run, scan = object(), object()
+    estimates.pause(True, run)
+    estimates.pause(True, scan)
+    estimates.pause(False, run)
+    session.write("PruneChannels(ratio=0.5)")
+    session.wait()
+    assert estimates.preview.accuracy is not None and estimates.preview.latency is None
+    estimates.pause(False, scan)
+    session.wait()
+    assert estimates.preview.latency is not None
 
 
 def test_of_what_training_changes_a_preview_has_foretold_nothing(session):

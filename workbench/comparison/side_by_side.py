@@ -17,7 +17,9 @@ from workbench.job import Job, Progress, Steps, Stopped, forward
 from workbench.measurement import units
 from workbench.measurement.accuracy import Evaluation, evaluating
 from workbench.measurement.compute import call_of
+from workbench.measurement.everything import repeated
 from workbench.measurement.pairing import Paired, paired
+from workbench.runtimes import find as find_runtime
 
 if TYPE_CHECKING:
     from workbench.measurement.report import Latency
@@ -109,7 +111,7 @@ def compare(work: Workload, before: Any = None, after: Any = None, **options: An
     Args:
         before, after: the original (None), a version or its name, a candidate, or any model.
         split: "validation" while choosing, "test" for the report.
-        runtimes: where both are timed. seconds: at most so long for each.
+        runtimes: where both are timed. seconds: at most so long for each. batch, threads: of the latency.
         names: what the two are called, where not by their own names.
 
     Raises:
@@ -135,6 +137,8 @@ def comparing(
 
     Stopped, it returns what there is, and a note says so.
     """
+    for each in runtimes:
+        find_runtime(each)  # a wrong name is said before anything long begins
     first, second = (Side.of(work, *each) for each in zip((before, after), names, strict=True))
     run = _Run(first, second, split, find)
     return (yield from run.steps(runtimes, seconds, batch, threads))
@@ -215,14 +219,14 @@ class _Run:
     ) -> Steps[None]:
         """Both in turns on one runtime."""
         from workbench.measurement.latency import summary, timing
-        from workbench.runtimes import find
 
-        runtime, example = find(name), self._work.example
-        if example is None:
+        runtime = find_runtime(name)
+        if self._work.example is None:
             note = "no latency: give an input, Workload(net, example=...) or input_shape=..."
             self._notes.extend([note] if note not in self._notes else [])
             return
         yield self._progress(start, f"preparing {runtime.title}")
+        example = repeated(self._work.example, batch)
         try:
             both = [
                 runtime.prepare(

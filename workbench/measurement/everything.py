@@ -185,7 +185,7 @@ class _Run:
         if self.is_stopped:
             self.notes.append(f"stopped: no latency on {runtime.title}")
             return
-        example = _repeated(self.work.example, batch)
+        example = repeated(self.work.example, batch)
         try:
             baseline = self._known.on(runtime, example, batch, threads)
             model = baseline
@@ -302,7 +302,7 @@ def _narrowest(candidate: Candidate) -> int | None:
     return min((bits(candidate, name) for name in on_grid), default=None)
 
 
-def _repeated(example: Any, batch: int) -> Any:
+def repeated(example: Any, batch: int) -> Any:
     """The inputs of one sample, `batch` times."""
     from workbench.data import mapped
 

@@ -27,6 +27,7 @@ from workbench.runtimes import title as runtime_title
 
 if TYPE_CHECKING:
     from workbench.charts.layers import Layer
+    from workbench.data import Batches
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
 
@@ -122,9 +123,14 @@ def _found(work: Workload, known: Known | None) -> Known:
 
 def _data(work: Workload) -> str:
     splits = {name: getattr(work, name) for name in ("train", "validation", "test")}
-    there = [f"{split.n:,} {name}" for name, split in splits.items() if split is not None]
+    there = [f"{_count(split)} {name}" for name, split in splits.items() if split is not None]
     said = f"Samples: {', '.join(there)}." if there else "No data, so no accuracy."
     return " ".join([said, *(f"{note}." for note in work.notes)])
+
+
+def _count(split: Batches) -> str:
+    """Streamed data do not say how many they are."""
+    return units.exact(split.n) if split.n is not None else "an unknown number of"
 
 
 def _overview(work: Workload, versions: Sequence[Version], known: Known) -> Iterator[Block]:

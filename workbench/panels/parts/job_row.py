@@ -98,9 +98,9 @@ class JobRow:
 
     def _heard(self, job: Job[Any]) -> None:
         """Say how far it is, and at the end what came of it."""
+        self._session.estimates.pause(job.is_running, job)
         if self._is_closed:
             return
-        self._session.estimates.pause(job.is_running)
         self._start.disabled, self._stop.disabled = job.is_running, not job.is_running
         if job.is_running:
             left = f", {units.seconds(job.remaining)} left" if job.remaining is not None else ""

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, told
 from workbench.panels.state.worker import Worker
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Comparisons:
 
     Attributes:
         said: how far it is, in words; empty when it is done.
-        problem: why there are no flips, in one line; empty where there are.
+        problem: why there are no flips, or no comparison, in one line; empty where there are.
     """
 
     def __init__(self, session: Session, tell: Callable[[], None]) -> None:
@@ -44,6 +44,7 @@ class Comparisons:
         self._look: Callable[[], None] = lambda: None
         self._watchers = 0
         self._asked: Key | None = None
+        self._has_failed = False
         self._comparisons: dict[Key, Comparison] = {}
         self._flips: dict[tuple[str, str], Flips] = {}
         self._stages: dict[tuple[str, str], FlipStages] = {}
@@ -125,6 +126,8 @@ class Comparisons:
         """A view is looked at, or no longer: nothing is worked out for nobody."""
         self._watchers = max(0, self._watchers + (1 if is_watched else -1))
         if is_watched:
+            if self._has_failed:  # who looks again tries again
+                self._asked = None
             self._work()
 
     def refresh(self) -> None:
@@ -198,7 +201,7 @@ class Comparisons:
         """Figures first, then who flipped, then what takes seconds: layers and latency."""
         ids = key[:2]
         before, after = (self._find(each) for each in ids)
-        self.problem = ""
+        self.problem, self._has_failed = "", False
         steps = self._comparing(before, after, key)
         yield from self._shown(steps, lambda done: done >= 0.4)
         if ids not in self._flips:
@@ -254,9 +257,9 @@ class Comparisons:
         self._tell()
 
     def _failed(self, error: Exception) -> None:
-        self._asked = None
-        self.said = ""
-        self.problem = str(error).split("\n")[0]
+        # `_asked` stays: to tell is to be asked again, and what failed would fail again, for ever
+        self._has_failed = True
+        self.said, self.problem = "", told(error)
         self._session.fail(error)
         self._tell()
 

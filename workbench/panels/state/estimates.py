@@ -68,7 +68,8 @@ class Estimates:
         self.timings = Timings(self._clock, lambda: tell("timing"), failed)
         self._ordering: Ordering | None = None
         self._resting: Make | None = None  # what is to be done when the hand rests, and no run goes on
-        self._is_paused = self._is_hurried = False
+        self._busy: set[object] = set()  # the jobs that need the processor now
+        self._is_hurried = False
         self._tell = tell
         self._told_failure = failed
         self._lock = threading.Lock()
@@ -132,7 +133,7 @@ class Estimates:
 
         def timed(latency: Latency) -> None:
             if self._current is wanted:
-                self._found_latency(latency)
+                self._found_latency(recipe, latency)
 
         make = lambda: self._previewed(recipe, names, chosen)  # noqa: E731
         self.timings.start(chosen, make, timed)
@@ -150,15 +151,22 @@ class Estimates:
         """The untouched model, whatever previews begin from."""
         return self._previewer.start
 
-    def pause(self, is_paused: bool) -> None:
-        """Leave what can wait alone while a run needs the processor; previews go on, but are not timed."""
-        for each in (self.worker, self._judge, self._clock):
-            each.pause(is_paused)
-        was_paused, self._is_paused = self._is_paused, is_paused
-        if is_paused and not was_paused:
-            self._clock.drop()
-        elif was_paused and not is_paused and self._resting is not None:
-            self._clock.ask(self._resting)
+    def pause(self, is_paused: bool, job: object) -> None:
+        """Leave what can wait alone while a job needs the processor; previews go on, but are not timed.
+
+        Of several jobs (a run, a scan) the last that ends lets it go on.
+        """
+        with self._lock:  # jobs tell in threads of their own
+            was_paused = self._is_paused
+            self._busy.add(job) if is_paused else self._busy.discard(job)
+            if self._is_paused == was_paused:
+                return
+            for each in (self.worker, self._judge, self._clock):
+                each.pause(self._is_paused)
+            if self._is_paused:
+                self._clock.drop()
+            elif self._resting is not None:
+                self._clock.ask(self._resting)
 
     def wait(self, timeout: float) -> None:
         """Wait until nothing is left to do.
@@ -172,6 +180,10 @@ class Estimates:
                 each.wait(timeout)
         finally:
             self._is_hurried = False
+
+    @property
+    def _is_paused(self) -> bool:
+        return bool(self._busy)
 
     @property
     def is_busy(self) -> bool:
@@ -193,6 +205,12 @@ class Estimates:
         elif (preview := self.preview) is not None:  # read once: a preview that fails takes it away
             now = preview.layers
         return points.layers(self._original, now)
+
+    def layers_of(self, candidate: Candidate) -> list[Layer]:
+        """The same of any candidate."""
+        from workbench.measurement.compute import layers
+
+        return points.layers(self._original, layers(candidate, self.work))
 
     def _begin_from(self, start: Version | None) -> None:
         """Preview from a version from now on; what was kept of the one before goes."""
@@ -245,6 +263,7 @@ class Estimates:
     def _drop(self) -> None:
         """What was worked out for another recipe is not wanted any more."""
         self._resting = None
+        self.untimed = {}  # a runtime that cannot take one model may take the next
         self._judge.drop()
         self._clock.drop()
         if self.advice:
@@ -293,7 +312,7 @@ class Estimates:
             return
         try:
             if len(recipe) and preview is not None and not is_timed_alike(preview, chosen.runtime):
-                self._found_latency((yield from self._previewed(recipe, names, chosen)))
+                self._found_latency(recipe, (yield from self._previewed(recipe, names, chosen)))
             elif self.known.latency_with(*chosen.settings) is None and chosen.settings != _USUAL:
                 self._baseline_timed((yield from self._timing(None, chosen)))
         except RuntimeUnavailable as error:
@@ -311,9 +330,10 @@ class Estimates:
         seconds = SECONDS if model is not None else _TIMING
         return timing_on(self.work, model, runtime, batch=batch, threads=threads, seconds=seconds)
 
-    def _found_latency(self, latency: Latency) -> None:
+    def _found_latency(self, recipe: Recipe, latency: Latency) -> None:
+        """Show it with the preview of this recipe; one of the next recipe may have taken its place."""
         with self._lock:
-            if self.preview is None:
+            if self.preview is None or self.preview.recipe != recipe:
                 return
             self.preview = replace(self.preview, latency=latency)
         self._tell("figures")

@@ -17,14 +17,18 @@ if TYPE_CHECKING:
 
 
 def foretold(preview: Preview | None, recipe: Recipe, runtime: str) -> Foretold | None:
-    """What a preview says of what a run of `recipe` will make; nothing about what training changes."""
+    """What a preview says of what a run of `recipe` will make; nothing about what training changes.
+
+    A latency counts as a run will time it: one sample, one thread.
+    """
     if preview is None or preview.recipe != recipe:
         return None
     rest = recipe.steps[len(preview.previewed) :]
     speedup, timed_on = None, runtime
     if all(step.trains for step in rest):  # training leaves the structure alone
-        if preview.latency is not None:
-            speedup, timed_on = preview.latency.speedup, preview.latency.runtime
+        latency = preview.latency
+        if latency is not None and (latency.batch, latency.threads) == (1, 1):
+            speedup, timed_on = latency.speedup, latency.runtime
         elif is_timed_alike(preview, runtime):
             speedup = 1.0
     accuracy = preview.accuracy.value if preview.accuracy is not None and not rest else None

@@ -10,6 +10,7 @@ from workbench.job import Steps
 from workbench.panels.state import shown
 
 if TYPE_CHECKING:
+    from workbench.candidate import Candidate
     from workbench.charts.layers import Layer
     from workbench.measurement.layer_times import LayerTimes
     from workbench.panels.state.session import Session
@@ -66,7 +67,11 @@ class LayerClock:
         yield
         if self._asked != key:  # another structure is wanted by now
             return
-        steps, times = self._steps(layers), None
+        candidate, times = shown.candidate_or_original(self._session), None
+        if _key(self._session.estimates.layers_of(candidate)) != key:  # the recipe has moved on, unseen yet
+            self._asked = None
+            return
+        steps = self._steps(candidate, layers)
         while True:
             try:
                 next(steps)
@@ -84,12 +89,12 @@ class LayerClock:
         self._known[key] = times
         self._told()
 
-    def _steps(self, layers: Sequence[Layer]) -> Steps[LayerTimes | None]:
+    def _steps(self, candidate: Candidate, layers: Sequence[Layer]) -> Steps[LayerTimes | None]:
         from workbench.measurement.compute import call_of
         from workbench.measurement.layer_times import timing_layers
 
         session = self._session
-        model = shown.candidate_or_original(session).model
+        model = candidate.model
         original = shown.original(session).model
         is_same = all(not each.is_removed and each.parts == 1 for each in layers) and _shapes(
             model

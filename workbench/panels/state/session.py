@@ -465,7 +465,7 @@ class Session:
             self.estimates.ask(self.recipe, self.names, self.start)
 
     def _job_told(self, job: Job[Version]) -> None:
-        self.estimates.pause(job.is_running)
+        self.estimates.pause(job.is_running, job)
         if job.is_running:
             is_told = self.status == _NO_FURTHER  # by the person who pressed again
             self._say((self.status if is_told else _STOPPING) if job.state == "stopping" else "")
@@ -485,9 +485,9 @@ class Session:
         self._tell("training")
 
     def _scan_told(self, job: Job[Sensitivity]) -> None:
+        self.estimates.pause(job.is_running, job)
         if job is not self.scans.job:  # about another workload
             return
-        self.estimates.pause(job.is_running or self.is_running)
         if job.error is not None and not job.is_running:
             self.fail(job.error)
 

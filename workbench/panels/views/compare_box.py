@@ -100,9 +100,10 @@ class CompareBox:
             return _EMPTY
         if not comparisons.is_of_two:
             return _SAME
-        said = comparisons.said or ("" if found is not None else "to be measured")
+        problem = comparisons.problem if found is None or not found.is_final else ""
+        said = comparisons.said or ("" if found is not None or problem else "to be measured")
         sentence = found.sentence if found is not None else ""
-        lines = [escape(sentence)] if sentence else []
+        lines = [escape(each) for each in (sentence, problem) if each]
         lines += [f'<span role="status">{escape(said)}…</span>'] if said else []
         return "<br>".join(lines) or "&nbsp;"
 
