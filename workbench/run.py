@@ -107,7 +107,7 @@ def applying(
 ) -> Steps[Candidate]:
     """The generator behind `apply`; stopped, it returns what the steps so far have made."""
     trail = _begin(work, recipe, names, parent)
-    yield from _stages(trail, work, recipe, seed, names, sum(map(_weight, recipe)))
+    yield from _stages(trail, work, recipe, seed, names, sum(map(weight, recipe)))
     return trail.candidate
 
 
@@ -132,7 +132,7 @@ def compressing(
     for each in runtimes or ():
         find(each)  # a wrong name is said before anything long begins
     trail = _begin(work, recipe, names, parent)
-    before = sum(map(_weight, recipe))
+    before = sum(map(weight, recipe))
     yield from _stages(trail, work, recipe, seed, names, before + _LONG)
     make = _version(work, recipe, seed, trail, parent, tree, name, runtimes)
     return (yield from _scaled(make, MEASURING, before / (before + _LONG), _LONG / (before + _LONG)))
@@ -155,7 +155,7 @@ def _stages(
     for index, step in enumerate(recipe):
         context = Context(work, seed=step_seed(seed, index), names=names or {})
         words = f"step {index + 1} of {len(recipe)}, {type(step).__name__}"
-        share = _weight(step) / total
+        share = weight(step) / total
         yield from _scaled(_stage(trail, step, context), words, done, share)
         done += share
         if trail.is_stopped:
@@ -299,5 +299,6 @@ def _scaled(steps: Steps[Any], words: str, start: float, share: float) -> Steps[
     return result
 
 
-def _weight(step: Technique) -> float:
+def weight(step: Technique) -> float:
+    """How long a step takes beside others: 1, or ten times as much for each epoch of training."""
     return _LONG * getattr(step, "epochs", 1) if step.trains else 1.0

@@ -75,7 +75,7 @@ def test_latency_is_timed_in_turns_and_simulated_speed_is_no_time(work):
     row = both.figure("latency:pytorch")
     assert row.before > 0 and "in turns" in row.why
     assert row.after_text == "simulated only" and row.after is None
-    assert "in float32" in row.change
+    assert "in float32" in row.change and row.verdict == ""
 
 
 def test_a_batch_that_is_asked_for_is_the_one_that_is_timed():

@@ -214,6 +214,16 @@ def test_what_is_looked_at_follows_the_sliders(panel):
     assert "90.0 % exactly zero" in view.weights.title
 
 
+def test_layer_is_looked_at_when_data_are_given_before_it_was_drawn():
+    panel = opened(small.workload(validation=None, test=None), "PruneWeights(sparsity=0.5)")
+    panel.session.estimates.pause(True, "until the data are there")
+    panel.session.look_at("0")
+    panel.session.give(validation=small.data()["validation"])
+    panel.wait()
+    assert tab(panel).layer.weights is not None
+    panel.close()
+
+
 def test_same_layer_is_looked_at_in_the_other_views(panel):
     panel.add(SensitivityBox(panel.session))
     looked_at(panel, "6")

@@ -13,8 +13,9 @@ from html.parser import HTMLParser
 import nbformat
 import pytest
 import small
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
+import workbench as wb
 from workbench.errors import StorageError
 from workbench.measurement import everything
 from workbench.panels import Compare, Sensitivity, Workbench, readable
@@ -375,6 +376,32 @@ def test_report_of_streamed_data_says_that_their_number_is_not_known(painted, tm
     work = small.workload(train=DataLoader(Streamed(), batch_size=4))
     html = report.write(tmp_path / "report.html", work, VersionTree(None, work)).read_text(encoding="utf-8")
     assert "Samples: an unknown number of train, 48 validation, 48 test." in html
+
+
+def test_report_tells_both_accuracies_where_test_data_come_in_another_order(painted, tmp_path):
+    data = small.data()
+    shuffled = DataLoader(TensorDataset(*data["test"]), batch_size=16, shuffle=True)
+    work = small.workload(test=shuffled)
+    tree = VersionTree(None, work)
+    wb.compress(work, "PruneWeights(sparsity=0.5)", tree=tree, runtimes=())
+    html = report.write(tmp_path / "report.html", work, tree).read_text(encoding="utf-8")
+    table = html.partition("On the test data, by which nothing was chosen")[2].partition("</table>")[0]
+    assert table.count("on 48 test") == 2
+
+
+def test_report_is_written_where_the_test_data_fail(painted, tmp_path):
+    class Gone(Dataset):
+        def __len__(self):
+            return 48
+
+        def __getitem__(self, index):
+            raise OSError("the disk went away")
+
+    work = small.workload(test=DataLoader(Gone(), batch_size=16))
+    tree = VersionTree(None, work)
+    wb.compress(work, "PruneWeights(sparsity=0.5)", tree=tree, runtimes=())
+    html = report.write(tmp_path / "report.html", work, tree).read_text(encoding="utf-8")
+    assert "It could not be judged on the test data: OSError: the disk went away" in html
 
 
 def test_report_keeps_the_rights_of_a_new_file(panel, painted, tmp_path):

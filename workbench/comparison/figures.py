@@ -87,7 +87,7 @@ def timed(found: Mapping[str, tuple[Latency, Latency]]) -> Iterator[Figure]:
             before_text=texts[0],
             after_text=texts[1],
             change=f"in float32 {speed}" if is_simulated else speed,
-            verdict=UNSEEN if y.speedup_low <= 1 <= y.speedup_high else REAL,
+            verdict=UNKNOWN if is_simulated else UNSEEN if y.speedup_low <= 1 <= y.speedup_high else REAL,
             why=why,
         )
         yield _of(artefact(name), *both, verdict=EXACT)

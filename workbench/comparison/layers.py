@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.comparison.side import Side
 from workbench.job import Progress, Steps
+from workbench.measurement.by_layer import full_rank, origin, together
 from workbench.measurement.compute import LayerRecord, call_of, layers
 from workbench.measurement.layer_times import LayerTime, timing_layers
 
@@ -140,34 +141,24 @@ def _timed(side: LayerSide | None, time: LayerTime | None) -> LayerSide | None:
 def _sides(records: Iterable[LayerRecord], whole: set[str]) -> dict[str, LayerSide]:
     parts: dict[str, list[LayerRecord]] = {}
     for record in records:
-        name = record.name
-        while name and name not in whole:
-            name = name.rpartition(".")[0]
-        parts.setdefault(name or record.name, []).append(record)
-    return {name: _side(found) for name, found in parts.items()}
+        parts.setdefault(origin(record.name, whole), []).append(record)
+    return {name: _side(name, found) for name, found in parts.items()}
 
 
-def _side(records: Sequence[LayerRecord]) -> LayerSide:
-    largest = max(records, key=lambda record: record.parameters)
-    parameters = sum(record.parameters for record in records)
-    macs = [record.macs for record in records]
-    ranks = [_rank(record.shape) for record in records if len(record.shape) > 1]
+def _side(name: str, records: Sequence[LayerRecord]) -> LayerSide:
+    one = together(records, name)
+    ranks = [rank for record in records if (rank := full_rank(record.shape)) is not None]
     return LayerSide(
-        kind=largest.kind if len(records) == 1 else f"{len(records)} thin layers",
-        shape=largest.shape,
+        kind=one.kind,
+        shape=one.shape,
         parts=len(records),
-        parameters=parameters,
-        nonzero=sum(record.nonzero for record in records),
-        bits=sum(record.bits * record.parameters for record in records) / max(parameters, 1),
-        claimed_bytes=sum(record.claimed_bytes for record in records),
-        macs=None if None in macs else sum(each or 0 for each in macs),
+        parameters=one.parameters,
+        nonzero=one.nonzero,
+        bits=one.bits,
+        claimed_bytes=one.claimed_bytes,
+        macs=one.macs,
         rank=min(ranks, default=None),
     )
-
-
-def _rank(shape: tuple[int, ...]) -> int:
-    """The most the matrix of outputs by inputs can have."""
-    return min(shape[0], math.prod(shape[1:]))
 
 
 class _Error:

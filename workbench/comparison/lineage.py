@@ -9,8 +9,17 @@ from workbench.recipe import Recipe
 
 if TYPE_CHECKING:
     from workbench.versions import Version
+    from workbench.workload import Workload
 
 Find = Callable[[str], "Version | None"]
+
+
+def finder(work: Workload) -> Find:
+    """Finds versions by id in the workload's own tree."""
+    from workbench.versions import tree_for
+
+    tree = tree_for(work)
+    return lambda id: tree.get(id) if id in tree else None
 
 
 def way(version: Version | None, find: Find) -> tuple[Version, ...]:

@@ -17,7 +17,7 @@ from workbench.job import Job, Progress, Steps, Stopped, forward
 from workbench.measurement import units
 from workbench.measurement.accuracy import Evaluation, evaluating
 from workbench.measurement.compute import call_of
-from workbench.measurement.everything import repeated
+from workbench.measurement.everything import is_rounded, repeated
 from workbench.measurement.pairing import Paired, paired
 from workbench.runtimes import find as find_runtime
 
@@ -154,7 +154,7 @@ class _Run:
         self._judged: tuple[Figure, ...] = ()
         self._latency: dict[str, tuple[Latency, Latency]] = {}
         self._notes: list[str] = []
-        steps = _steps(first, second, find or _finder(self._work), self._notes)
+        steps = _steps(first, second, find or lineage.finder(self._work), self._notes)
         self.found = Comparison(
             first.name,
             second.name,
@@ -247,7 +247,7 @@ class _Run:
                 prepared.artefact_bytes,
                 threads=threads,
                 batch=batch,
-                is_simulated=_is_rounded(side.candidate) and not prepared.integer_layers,
+                is_simulated=is_rounded(side.candidate) and not prepared.integer_layers,
             )
             for each, prepared, side in zip((swapped, rounds), both, (self._first, self._second), strict=True)
         )
@@ -286,16 +286,3 @@ def _steps(first: Side, second: Side, find: lineage.Find, notes: list[str]) -> t
         if side.version is not None and not lineage.is_whole(lineage.way(side.version, find)):
             notes.append(f"{side.name} went on from a version that was deleted; its recipe lacks those steps")
     return recipes.difference(lineage.recipe(first.version, find), lineage.recipe(second.version, find))
-
-
-def _finder(work: Workload) -> lineage.Find:
-    from workbench.versions import tree_for
-
-    tree = tree_for(work)
-    return lambda id: tree.get(id) if id in tree else None
-
-
-def _is_rounded(candidate: Any) -> bool:
-    """Whether weights or activations are computed as other numbers than they stand for."""
-    on_grid = any(hasattr(c, "bits") for name in candidate.constraints for c in candidate.constraints[name])
-    return on_grid or bool(candidate.activations)

@@ -19,6 +19,7 @@ from workbench.errors import WorkbenchError
 from workbench.job import Job, Progress, Steps, Stopped, forward
 from workbench.measurement.accuracy import Accuracy, Evaluation, evaluating
 from workbench.randomness import RandomStates, step_seed
+from workbench.run import weight
 from workbench.technique import Context, prepared
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from workbench.technique import Technique
     from workbench.versions import Version
     from workbench.workload import Workload
-
-_LONG = 10.0  # a training epoch, against 1 for a step that does not train
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +168,7 @@ def staging(
     target, other = Side.of(work, version), Side.of(work, before)
     if target.version is None:
         raise WorkbenchError(f"{target.name} is no version: nothing says by which steps it was made")
-    run = _Again(work, split, target.version, other.version, names or {}, find or _finder(work))
+    run = _Again(work, split, target.version, other.version, names or {}, find or lineage.finder(work))
     return (yield from run.steps())
 
 
@@ -194,7 +193,7 @@ class _Again:
         planned = [step for each in self._way for step in each.recipe]
         if not planned:
             raise WorkbenchError(f"{version.name} has no recipe to run again")
-        self._weights = [_weight(step) for step in planned]
+        self._weights = [weight(step) for step in planned]
         self._number = 0
 
     def steps(self) -> Steps[FlipStages]:
@@ -309,14 +308,3 @@ def _counts(before: Evaluation, after: Evaluation) -> dict[str, int]:
     was, now = before.correct, after.correct
     counts = {BROKEN: was & ~now, MENDED: now & ~was, OTHERWISE: changed & ~was & ~now}
     return {kind: int(each.sum()) for kind, each in counts.items()}
-
-
-def _finder(work: Workload) -> lineage.Find:
-    from workbench.versions import tree_for
-
-    tree = tree_for(work)
-    return lambda id: tree.get(id) if id in tree else None
-
-
-def _weight(step: Technique) -> float:
-    return _LONG * getattr(step, "epochs", 1) if step.trains else 1.0

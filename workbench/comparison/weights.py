@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from workbench.comparison.side import Side
 from workbench.errors import WorkbenchError, listed, nearest
+from workbench.measurement.by_layer import origin
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,10 +77,7 @@ def _weights(side: Side, whole: set[str]) -> dict[str, list[Tensor]]:
 
     found: dict[str, list[Tensor]] = {}
     for each in weights(side.candidate.model):
-        name = each.layer
-        while name and name not in whole:
-            name = name.rpartition(".")[0]
-        found.setdefault(name or each.layer, []).append(each.parameter.detach())
+        found.setdefault(origin(each.layer, whole), []).append(each.parameter.detach())
     return found
 
 

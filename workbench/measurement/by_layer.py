@@ -5,9 +5,9 @@ A layer that was split counts as one, its thin layers together; one that is gone
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from workbench.measurement.compute import LayerRecord
@@ -46,7 +46,7 @@ def pairs(before: Iterable[LayerRecord], now: Iterable[LayerRecord]) -> list[Pai
     return here + [Pair(name, record, None, 0) for name, record in had.items() if name not in found]
 
 
-def origin(name: str, known: Mapping[str, Any]) -> str:
+def origin(name: str, known: Container[str]) -> str:
     """The layer a layer is, or is a part of: `fc1` for `fc1.0` where `fc1` is known; else its own name."""
     outer = name
     while outer and outer not in known:

@@ -131,7 +131,6 @@ class _Run:
         self._baseline: Evaluation | None = None
         self._paired: Paired | None = None
         self._bits = _narrowest(candidate)
-        self._is_rounded = self._bits is not None or bool(candidate.activations)
         self._split = "validation"
         self._energy: tuple[Energy | None, Energy | None] = (None, None)
 
@@ -217,7 +216,7 @@ class _Run:
                 model.artefact_bytes,
                 threads=threads,
                 batch=batch,
-                is_simulated=self._is_rounded and not model.integer_layers,
+                is_simulated=is_rounded(self.candidate) and not model.integer_layers,
                 agreement=agreement,
                 integer_layers=len(model.integer_layers),
                 baseline_artefact_bytes=baseline.artefact_bytes,
@@ -294,12 +293,19 @@ class _Run:
         return result
 
 
+def is_rounded(candidate: Candidate) -> bool:
+    """Whether weights lie on a grid, or activations are rounded: without int8 kernels that is simulated."""
+    return bool(_on_grid(candidate)) or bool(candidate.activations)
+
+
 def _narrowest(candidate: Candidate) -> int | None:
     """The bits of the narrowest grid, None where no weight lies on one."""
-    on_grid = [
-        name for name in candidate.constraints if any(hasattr(c, "bits") for c in candidate.constraints[name])
-    ]
-    return min((bits(candidate, name) for name in on_grid), default=None)
+    return min((bits(candidate, name) for name in _on_grid(candidate)), default=None)
+
+
+def _on_grid(candidate: Candidate) -> list[str]:
+    constraints = candidate.constraints
+    return [name for name in constraints if any(hasattr(each, "bits") for each in constraints[name])]
 
 
 def repeated(example: Any, batch: int) -> Any:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from workbench.charts import layers as layers_chart
 from workbench.charts import theme, tradeoff
 from workbench.errors import WorkbenchError
+from workbench.errors import told as in_words
 from workbench.job import finish
 from workbench.live import kept
 from workbench.live.still import Drawing, drawn
@@ -28,6 +29,7 @@ from workbench.runtimes import title as runtime_title
 if TYPE_CHECKING:
     from workbench.charts.layers import Layer
     from workbench.data import Batches
+    from workbench.measurement.pairing import Paired
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
 
@@ -181,8 +183,8 @@ def _chosen(work: Workload, version: Version) -> Iterator[Block]:
         return
     try:
         yield _on_test(work, version)
-    except WorkbenchError as error:
-        yield Words(f"It could not be judged on the test data: {error}")
+    except Exception as error:  # whatever a loader raises: the rest of the page is there
+        yield Words(f"It could not be judged on the test data: {in_words(error)}")
 
 
 def _on_test(work: Workload, version: Version) -> Block:
@@ -192,20 +194,25 @@ def _on_test(work: Workload, version: Version) -> Block:
     before, after = finish(evaluating_baseline(work, "test")), finish(evaluating(work, version, "test"))
     if before.accuracy is None or after.accuracy is None:
         return Words(f"Loss on {after.n:,} test samples {after.loss:.4g}, the original's {before.loss:.4g}.")
-    pair = paired(before, after)
-    seen = "a difference is seen" if pair.is_seen else "no difference is seen"
-    spread = f"95 % interval {units.points(pair.low)} to {units.points(pair.high)}"
+    try:
+        told_of_pair = _pair(paired(before, after))
+    except WorkbenchError as error:
+        told_of_pair = ("", f"no paired test: {error}")
     rows = (
         ("original", str(before.accuracy), "", ""),
-        (
-            version.name,
-            str(after.accuracy),
-            f"{units.points(pair.difference)} points, {spread}",
-            f"{seen}: lost {pair.lost:,}, gained {pair.gained:,}, p = {pair.p_value:.2g}",
-        ),
+        (version.name, str(after.accuracy), *told_of_pair),
     )
     header = ("model", "accuracy", "difference", "exact McNemar test on the same samples")
     return Table("On the test data, by which nothing was chosen", header, rows)
+
+
+def _pair(pair: Paired) -> tuple[str, str]:
+    seen = "a difference is seen" if pair.is_seen else "no difference is seen"
+    spread = f"95 % interval {units.points(pair.low)} to {units.points(pair.high)}"
+    return (
+        f"{units.points(pair.difference)} points, {spread}",
+        f"{seen}: lost {pair.lost:,}, gained {pair.gained:,}, p = {pair.p_value:.2g}",
+    )
 
 
 def _layers(work: Workload, version: Version) -> Iterator[Block]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from workbench.charts.layers import Layer
     from workbench.exploration.layer_records import Kernels, Singular
     from workbench.exploration.quantization_records import RoundedWeights
+    from workbench.panels.state.estimates import Estimates
 
 _WEIGHTS, _SPECTRUM = "layer weights", "layer spectrum"
 _NO_WEIGHTS = "This layer has no weights with two or more dimensions"
@@ -47,7 +48,9 @@ class LayerBox:
     def __init__(self, session: Session, board: ChartBoard) -> None:
         self._session, self._board = session, board
         self._of: tuple[Candidate, str] | None = None  # what is drawn
-        self._is_due = self._is_later_due = False
+        # those that were asked: another workload brings others, and those before forget what they were asked
+        self._due: Estimates | None = None
+        self._later_due: Estimates | None = None
         self.weights: RoundedWeights | None = None
         self.singular: Singular | str | None = None
         self.kernels: Kernels | None = None
@@ -99,13 +102,13 @@ class LayerBox:
         told = f"<b>{escape(found.name)}</b> <span>{escape(found.what)}</span>"
         if self._head.value != told:
             self._head.value = told
-        if not self._is_due:
-            self._is_due = True
-            self._session.estimates.worker.later(self._working)
+        if self._due is not (estimates := self._session.estimates):
+            self._due = estimates
+            estimates.worker.later(self._working)
 
     def _working(self) -> Iterator[None]:
         yield
-        self._is_due = False
+        self._due = None
         layer = self._session.layer
         if not layer:
             return
@@ -121,9 +124,9 @@ class LayerBox:
         self._draw_kernels(candidate, layer)
         if is_other:
             self._locks.value = '<p class="wb-hint">tracing the model</p>'
-        if not self._is_later_due:
-            self._is_later_due = True
-            self._session.estimates.later(self._looking)
+        if self._later_due is not (estimates := self._session.estimates):
+            self._later_due = estimates
+            estimates.later(self._looking)
 
     def _there(self, place: int) -> Shapes | None:
         """The shapes of the layers before a step: of what the steps before it make, but for training."""
@@ -160,7 +163,7 @@ class LayerBox:
         from workbench.exploration.layer_look import spectrum_beside
 
         yield
-        self._is_later_due = False
+        self._later_due = None
         if self._of is None:
             return
         candidate, layer = self._of
