@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -80,7 +81,7 @@ def test_latency_is_timed_in_turns_and_simulated_speed_is_no_time(work):
 
 def test_a_batch_that_is_asked_for_is_the_one_that_is_timed():
     class Watched(nn.Linear):
-        batches: set[int] = set()
+        batches: ClassVar[set[int]] = set()
 
         def forward(self, inputs: torch.Tensor) -> torch.Tensor:
             self.batches.add(len(inputs))
