@@ -1,4 +1,4 @@
-"""Gives every control of a panel a name that a screen reader can say, and its arrow keys: in the page only."""
+"""Gives every control of a panel a name for screen readers, and its arrow keys; in the page only."""
 
 from __future__ import annotations
 
