@@ -77,7 +77,7 @@ def parts(scratch: Path, results: Path, quick: bool) -> list[Part]:
         Part("browser", [*python, "pytest", f"--junitxml={browser}", "tests/browser"], results=browser),
         Part(
             "notebooks",
-            strict.command(copied, f"--junitxml={notebooks}"),
+            strict.command(copied, *SIDE_BY_SIDE, f"--junitxml={notebooks}"),
             folder=copied,
             results=notebooks,
             environment=strict.environment(scratch),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -223,8 +224,9 @@ class Notebook:
         drag(self.page, label, by)
 
     def press(self, name: str) -> None:
-        """Click a button of the studio."""
-        self.page.locator(f".wb-workbench button:not(.wb-more, .wb-advice *):has-text({name!r})").click()
+        """Click the button of the studio that says just this."""
+        says = re.compile(rf"^\s*{re.escape(name)}\s*$")
+        self.page.locator(".wb-workbench button:not(.wb-more, .wb-advice *)").filter(has_text=says).click()
 
     def screenshot(self, name: str, selector: str | None = None) -> Path:
         """A picture of the page, or of one element, in tests/output/."""

@@ -163,6 +163,18 @@ def test_two_presses_at_once_begin_one_run(session):
     assert len(session.tree.versions) <= 1
 
 
+def test_an_error_during_a_run_stays_to_be_read(session):
+    session.write("FineTune(epochs=1000)")
+    session.run()
+    heard = threading.Event()
+    session.write("PruneWeigths(0.5)")
+    session.observe(lambda topic: topic == "training" and heard.set())
+    assert heard.wait(30), "the run tells how far it is"
+    assert "did you mean 'PruneWeights'" in session.error
+    session.stop()
+    session.wait()
+
+
 def test_what_goes_wrong_while_packing_is_said_and_the_next_run_works(session, monkeypatch):
     import workbench.storage
 

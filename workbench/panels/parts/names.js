@@ -1,6 +1,8 @@
 // Names for screen readers, where ipywidgets leaves a control without one: the handle of a slider, its readout,
 // and fields whose only name is a tooltip. A handle on a logarithmic scale says the value, not its exponent.
+// What arrow keys move keeps its keys: JupyterLab would take them to go to another cell.
 
+const MOVED = "select, [role=slider]";
 const NAMELESS = "[role=slider], [contenteditable], select, textarea, input, [role=progressbar], progress";
 
 function nameOf(each) {
@@ -13,6 +15,7 @@ function say(each, attribute, text) {
 }
 
 function name(root) {
+  for (const each of root.querySelectorAll(MOVED)) say(each, "data-lm-suppress-shortcuts", "true");
   for (const each of root.querySelectorAll(NAMELESS)) {
     if (each.isContentEditable) say(each, "role", "textbox");
     const hasLabel = each.labels && [...each.labels].some((label) => label.textContent.trim());

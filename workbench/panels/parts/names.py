@@ -1,4 +1,4 @@
-"""Gives every control of a panel a name that a screen reader can say; only the page can do it."""
+"""Gives every control of a panel a name for screen readers, and its arrow keys; in the page only."""
 
 from __future__ import annotations
 

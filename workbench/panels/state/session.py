@@ -430,6 +430,8 @@ class Session:
         self._tell("training")
 
     def _run(self, seed: int) -> None:
+        if not self.is_running:
+            self._say("")
         said = foretelling.foretold(self.estimates.preview, self.recipe, self.runtime)
         self.runs.start(self.recipe, self.names, seed, self.start)
         self._foretold = said  # of this run: one that was refused has changed nothing
@@ -468,7 +470,9 @@ class Session:
         self.estimates.pause(job.is_running, job)
         if job.is_running:
             is_told = self.status == _NO_FURTHER  # by the person who pressed again
-            self._say((self.status if is_told else _STOPPING) if job.state == "stopping" else "")
+            # it is told five times a second: an error that came up meanwhile stays to be read
+            self.status = (self.status if is_told else _STOPPING) if job.state == "stopping" else ""
+            self._tell("status")
         elif job.error is not None:
             self.fail(job.error)
         elif job.result is None:
