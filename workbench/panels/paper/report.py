@@ -173,13 +173,13 @@ def _tradeoff(tree: VersionTree, known: Known) -> Iterator[Block]:
 
 
 def _chosen(work: Workload, version: Version) -> Iterator[Block]:
-    """The version worked from: what it says, and how it does on data nothing was chosen by."""
+    """The version worked from: what it says, and how it does on the test data."""
     yield Title(f"The version worked from: {version.name}")
     for text in (version.note, version.standing, version.report.sentence if version.report else ""):
         if text:
             yield Words(text)
     if work.test is None:
-        yield Words("No test data were given, so there is no accuracy on data that nothing was chosen by.")
+        yield Words("No test data were given, so there is no accuracy on data kept apart from choosing.")
         return
     try:
         yield _on_test(work, version)
@@ -203,7 +203,7 @@ def _on_test(work: Workload, version: Version) -> Block:
         (version.name, str(after.accuracy), *told_of_pair),
     )
     header = ("model", "accuracy", "difference", "exact McNemar test on the same samples")
-    return Table("On the test data, by which nothing was chosen", header, rows)
+    return Table("On the test data, which previews, limits and searches never see", header, rows)
 
 
 def _pair(pair: Paired) -> tuple[str, str]:

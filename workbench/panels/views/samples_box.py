@@ -30,6 +30,7 @@ _TOLD = 20  # samples in a still form
 _HEADER = ("sample", "what happened", "label", "before", "after", "step")
 _CLASSES, _STEPS = "recall compared", "flips by step"
 _EMPTY = "Make a version first (press Run): then the samples it flipped are shown here."
+_APART = "These are the test data: a version that is chosen by them needs other data for its report."
 _SAME = "Both are the same: nothing flips."
 
 
@@ -149,7 +150,8 @@ class SamplesBox:
         if not comparisons.is_of_two:
             return _SAME
         if flips is not None:
-            return f"{escape(flips.sentence)} {escape(_verdict(flips))}"
+            apart = f" {_APART}" if flips.split == "test" else ""
+            return f"{escape(flips.sentence)} {escape(_verdict(flips))}{apart}"
         if comparisons.problem:
             return escape(comparisons.problem)
         return f'<span role="status">{escape(comparisons.said or "to be judged")}…</span>'
