@@ -196,6 +196,7 @@ class Estimates:
             each.close()
         for each in (self.previewer, self._previewer):
             each.forget()
+        self._ordering = self._resting = self._current = None  # with their candidates
 
     def layers(self, version: Version | None) -> list[Layer]:
         """What each layer keeps: of a version, else of the preview, else of the original."""
