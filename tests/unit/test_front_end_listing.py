@@ -73,6 +73,7 @@ def test_versions_are_listed_with_their_figures_under_the_name_of_their_model(no
     assert two["is_head"] and two["line"] == "%compress v2"
 
 
+@pytest.mark.slow
 def test_code_of_a_version_makes_the_same_version(notebook):
     notebook["work"] = work = small_work()
     first = wb.compress(work, "PruneWeights(sparsity=0.5)", seed=3)

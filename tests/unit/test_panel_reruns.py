@@ -34,6 +34,7 @@ def test_closed_panel_leaves_the_memory(name):
     assert kept() is None, [type(each) for each in gc.get_referrers(kept())]
 
 
+@pytest.mark.slow
 def test_closed_panel_that_the_notebook_still_holds_is_light():
     """`Out` holds every panel that a cell ended with; 200 runs of the cell must not fill the memory."""
     work = small.workload()

@@ -56,5 +56,6 @@ CASES = {
             (no_graph, "cannot run"),
             ("nothing.onnx", "no file"),
         ],
+        is_slow=True,
     ),
 }
