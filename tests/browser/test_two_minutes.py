@@ -37,8 +37,8 @@ def test_from_start_to_saved_file(browser, server):
         page = notebook.page
         page.wait_for_selector(".wb-workbench [data-chart=tradeoff] canvas")
 
-        notebook.drag("sparsity", 35)  # 1. move the slider that is there
-        notebook.wait_for_python("panel.recipe.steps[0].sparsity > 0.5")
+        notebook.drag("sparsity", -25)  # 1. move the slider that is there, which begins at 0.9
+        notebook.wait_for_python("0.5 < panel.recipe.steps[0].sparsity < 0.9")
         page.locator(".wb-add select").select_option(label="training: FineTune")  # 2. add two steps
         page.locator(".wb-add select").select_option(label="quantization: Quantize")
         notebook.wait_for_python("len(panel.recipe) == 3")
