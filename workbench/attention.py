@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+# the switch is one for all threads: two that took turns at saving and restoring it would leave it off
+_switching = threading.RLock()
+
+
+@contextmanager
+def without_fused_attention() -> Iterator[None]:
+    """Let `nn.TransformerEncoderLayer` call its linear layers, which its fused path in eval mode does not.
+
+    One thread at a time is inside.
+    """
+    with _switching:
+        was_enabled = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            yield
+        finally:
+            torch.backends.mha.set_fastpath_enabled(was_enabled)
 
 
 class NarrowAttention(nn.MultiheadAttention):

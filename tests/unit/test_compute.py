@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from workbench.attention import without_fused_attention
 from workbench.candidate import Candidate
 from workbench.constraints import Grid, Mask
 from workbench.measurement.compute import count_macs, layers, macs, meta_copy, nonzero, parameters
@@ -101,6 +102,26 @@ def test_counting_restores_the_settings_it_needs() -> None:
     macs(Needs(attention()), torch.randn(1, 6, 8))
     assert torch.backends.mha.get_fastpath_enabled()
     assert torch.backends.cuda.flash_sdp_enabled()
+
+
+def test_threads_that_count_at_once_leave_the_settings_as_they_were() -> None:
+    inside, others = threading.Event(), []
+
+    def counting() -> None:
+        with without_fused_attention():
+            inside.set()
+            others[1].join(0.2)  # the other one may not come in between
+
+    def after() -> None:
+        inside.wait(10)
+        macs(Needs(attention()), torch.randn(1, 6, 8))
+
+    others += [threading.Thread(target=counting), threading.Thread(target=after)]
+    for each in reversed(others):
+        each.start()
+    for each in others:
+        each.join(30)
+    assert torch.backends.mha.get_fastpath_enabled()
 
 
 def test_macs_without_an_example_are_unknown() -> None:

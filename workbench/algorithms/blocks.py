@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from workbench.algorithms.channels.criteria import bounded
-from workbench.algorithms.lowrank.trace import without_fused_attention
+from workbench.attention import without_fused_attention
 from workbench.candidate import Candidate, with_parameters
 from workbench.constraints import Constraints
 from workbench.data import mapped

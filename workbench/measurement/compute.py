@@ -213,16 +213,12 @@ def _formula(function: Any) -> Callable[..., int] | None:
 @contextmanager
 def _attention_apart() -> Iterator[None]:
     """Let attention be computed by plain products, which can be counted, and not by fused kernels."""
-    import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    was_fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with sdpa_kernel(SDPBackend.MATH):
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(was_fast)
+    from workbench.attention import without_fused_attention
+
+    with without_fused_attention(), sdpa_kernel(SDPBackend.MATH):
+        yield
 
 
 def _storage(tensor: Tensor) -> int:

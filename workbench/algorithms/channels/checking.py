@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from workbench.algorithms.channels.cutting import Kept, Plan, Removed, cut, plan
 from workbench.algorithms.channels.heads import variants
 from workbench.algorithms.channels.records import IN, INNER, Group
-from workbench.algorithms.lowrank.trace import without_fused_attention
+from workbench.attention import without_fused_attention
 from workbench.candidate import with_parameters
 from workbench.data import mapped
 from workbench.tensors import nonzeros

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from workbench.algorithms.channels import sides
 from workbench.algorithms.channels.records import BOTH, IN, OUT, Group, Part, each_channel
-from workbench.algorithms.lowrank.trace import without_fused_attention
+from workbench.attention import without_fused_attention
 from workbench.candidate import with_parameters
 from workbench.errors import RecipeError, listed
 from workbench.tensors import tensors

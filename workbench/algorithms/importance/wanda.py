@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from workbench.activations import attach
 from workbench.algorithms.importance.base import Criterion, Known, Look
 from workbench.algorithms.importance.samples import Samples
-from workbench.algorithms.lowrank.trace import without_fused_attention
+from workbench.attention import without_fused_attention
 from workbench.candidate import with_parameters
 from workbench.errors import listed
 from workbench.layers import weights

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workbench.algorithms.lowrank.layers import Splittable
-from workbench.algorithms.lowrank.trace import without_fused_attention
+from workbench.attention import without_fused_attention
 from workbench.candidate import with_parameters
 from workbench.data import length, slices
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from workbench.attention import without_fused_attention
 from workbench.candidate import with_parameters
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -43,17 +43,6 @@ def trace(model: nn.Module, example: Any, call: Callable[[nn.Module, Any], Any])
     with torch.no_grad(), without_fused_attention():
         call(twin, example)
     return found
-
-
-@contextmanager
-def without_fused_attention() -> Iterator[None]:
-    """Let `nn.TransformerEncoderLayer` call its linear layers, which its fused path in eval mode does not."""
-    was_enabled = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(was_enabled)
 
 
 def _noting(name: str, found: dict[str, Places]) -> Callable[..., None]:
