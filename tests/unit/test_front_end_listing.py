@@ -60,6 +60,7 @@ def test_models_are_listed_with_class_parameters_and_size(notebook):
     assert net["line"] == "%compress net"
 
 
+@pytest.mark.slow
 def test_versions_are_listed_with_their_figures_under_the_name_of_their_model(notebook):
     notebook["work"] = work = small_work()
     first = wb.compress(work, "PruneWeights(sparsity=0.5)")
@@ -85,6 +86,7 @@ def test_code_of_a_version_makes_the_same_version(notebook):
     assert torch.equal(scope["made"].model[0].weight, second.model[0].weight)
 
 
+@pytest.mark.slow
 def test_two_versions_of_a_name_are_told_apart(notebook):
     notebook["work"], notebook["other"] = small_work(), wb.Workload(nn.Linear(3, 3))
     notebook["v2"] = 3  # a variable would be found before the version
