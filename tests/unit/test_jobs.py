@@ -12,6 +12,7 @@ from torch.nn import functional
 from workbench.measurement import everything
 from workbench.panels import Workbench
 from workbench.panels.state.session import Session
+from workbench.training.learner import Learner
 from workbench.versions import VersionTree
 from workbench.workload import Workload
 
@@ -120,13 +121,10 @@ def test_a_second_stop_ends_the_measuring_of_what_the_first_one_kept(session, mo
     monkeypatch.setattr("workbench.panels.state.runs.DOUBLE_CLICK", 0.0)
     seen = []
     before(monkeypatch, everything, "evaluating", once(lambda: (session.stop(), seen.append(session.status))))
+    before(monkeypatch, Learner, "step", once(session.stop))
     session.write(TRAINED)
     session.wait()
-    training = threading.Event()
-    session.observe(lambda topic: session.runs.records and training.set())
     session.run()
-    assert training.wait(30)
-    session.stop()
     session.wait()
     version = session.tree.head
     assert seen == ["stopping: it is measured no further"]
@@ -265,12 +263,9 @@ def test_progress_tells_the_time_left_and_ends_with_the_run(session):
 
 def test_a_double_click_on_stop_does_no_more_than_a_click(session, monkeypatch):
     before(monkeypatch, everything, "evaluating", once(session.stop))
+    before(monkeypatch, Learner, "step", once(session.stop))
     session.write(TRAINED)
     session.wait()
-    training = threading.Event()
-    session.observe(lambda topic: session.runs.records and training.set())
     session.run()
-    assert training.wait(30)
-    session.stop()
     session.wait()
     assert session.tree.head.is_stopped and not session.tree.head.report.is_stopped
