@@ -73,13 +73,13 @@ def watch(session: Session, recipe: str) -> tuple[Watched, Any]:
     """Write a recipe and watch until everything about it is there."""
     seen = Watched(time.perf_counter(), wb.Recipe.parse(recipe))
     observer = lambda topic: topic == "figures" and seen.look(session.estimates.preview)  # noqa: E731
-    session.observe(observer)
+    leave = session.observe(observer)
     session.write(recipe)
     while session.estimates.preview is None or not _is_whole(session, seen.recipe):
         time.sleep(0.01)
         if time.perf_counter() - seen.began > 60 or session.error:
             raise RuntimeError(session.error or f"no preview of {recipe} in a minute")
-    session._observers.remove(observer)
+    leave()
     return seen, session.estimates.preview
 
 

@@ -74,7 +74,7 @@ class Workbench(Readable):
         self._is_closed = False
         self.session = Session(work, recipe, tree=tree, names=names)
         self.board = ChartBoard(_specs())
-        tradeoff = self._tradeoff = TradeoffBox(self.session, self.board)
+        tradeoff = TradeoffBox(self.session, self.board)
         limits = LimitsBox(self.session)
         tabs = [make(self.session, self.board) for make in TABS]
         steps, strip, runs = RecipeBox(self.session), StripBox(self.session), RunBox(self.session)
@@ -229,6 +229,13 @@ class Workbench(Readable):
             close(self)
             self.board.forget()
             self._views = ()
+
+    @property
+    def _tradeoff(self) -> TradeoffBox:
+        for view in self._views:
+            if isinstance(view, TradeoffBox):
+                return view
+        raise WorkbenchError("the panel is closed; run its cell again")
 
     def _changed(self, topic: str) -> None:
         """Let the views that show this topic show it; one thread at a time draws."""

@@ -165,12 +165,21 @@ class Comparisons:
         if self._worker is not None:
             self._worker.wait(timeout)
 
-    def close(self) -> None:
-        """End the thread."""
-        self._watchers = 0
-        self._look = lambda: None  # what was given holds the whole page
+    def forget(self) -> None:
+        """End the thread and let go of what was found: the versions are others now; who looks stays."""
         if self._worker is not None:
             self._worker.close()
+        with self._lock:
+            self._worker = self._asked = self._chosen = None
+            self.said, self.problem, self._has_failed = "", "", False
+            for found in (self._comparisons, self._flips, self._stages):
+                found.clear()
+
+    def close(self) -> None:
+        """Forget, for good: nobody looks any more."""
+        self._watchers = 0
+        self._look = lambda: None  # what was given holds the whole page
+        self.forget()
 
     @property
     def _key(self) -> Key:

@@ -59,6 +59,11 @@ class Scans:
             threading.Thread(target=job.stop, daemon=True).start()
         self.job, self.scan = None, None
 
+    def close(self) -> None:
+        """Forget, and tell nobody any more: who listens holds the whole page."""
+        self._listeners.clear()
+        self.forget()
+
     def wait(self, timeout: float = 60.0) -> None:
         """Wait until the scan is done, however it ends.
 

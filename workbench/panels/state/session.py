@@ -27,6 +27,7 @@ from workbench.panels.state.picking import Picking
 from workbench.panels.state.runs import Runs
 from workbench.panels.state.scans import Scans
 from workbench.panels.state.steps import Draft
+from workbench.panels.state.telling import Telling
 from workbench.panels.state.undo import Moment, Moments
 from workbench.preferences import Preferences, preferred
 from workbench.recipe import Recipe
@@ -85,12 +86,13 @@ class Session:
         self.error = ""
         self.picking = Picking(self)
         self.layer = ""  # the one that is looked at, in every view; the empty text where none is
+        self.comparisons = Comparisons(self, lambda: self._tell("compare"))
         self.scans = Scans()
         self.scans.observe(self._scan_told)
         self._names = names
         self._clock = clock
         self._lock = threading.RLock()
-        self._observers: list[Callable[[str], None]] = []
+        self._telling = Telling()
         self._take(work, tree)
         start = None if recipe is not None else starting.known_start(self.tree.head, self.tree)
         self._moments = Moments(Moment(Draft.of(self._first(recipe)), self._head_id(), start))
@@ -103,12 +105,14 @@ class Session:
 
     def close(self) -> None:
         """Let go of the tree, end the previews and stop a run."""
-        self._observers.clear()
+        self._telling.forget()
         self._let_go()
+        self.comparisons.close()
+        self.scans.close()
 
-    def observe(self, observer: Callable[[str], None]) -> None:
-        """Call `observer(topic)` after every change."""
-        self._observers.append(observer)
+    def observe(self, observer: Callable[[str], None]) -> Callable[[], None]:
+        """Call `observer(topic)` after every change, until the function that is returned is called."""
+        return self._telling.observe(observer)
 
     def wait(self, timeout: float = 60.0) -> None:
         """Wait until the run, the preview and what is learned in between are done.
@@ -336,13 +340,12 @@ class Session:
         self.estimates = Estimates(work, self._tell, self.fail)
         self.estimates.chosen = self.chosen
         self.runs = Runs(work, self.tree, self._job_told)
-        self.comparisons = Comparisons(self, lambda: self._tell("compare"))
         self._leave_tree = self.tree.observe(self._versions_changed)
 
     def _let_go(self) -> None:
         self._leave_tree()
         self.estimates.close()
-        self.comparisons.close()
+        self.comparisons.forget()
         self.runs.stop()
         self.scans.forget()
 
@@ -369,7 +372,8 @@ class Session:
 
     def _try(self, action: Callable[[], None]) -> None:
         try:
-            action()
+            with self._telling.together():
+                action()
         except Exception as error:  # in a widget's callback it would be lost
             self.fail(error)
             for topic in ("recipe", "limits"):
@@ -415,9 +419,10 @@ class Session:
         with self._lock:
             self._moments = moments
         head = moments.now.head
-        if head != self._head_id() and (head is None or head in self.tree):
-            self.tree.select(head)
-        self._recipe_changed()
+        with self._telling.together():
+            if head != self._head_id() and (head is None or head in self.tree):
+                self.tree.select(head)
+            self._recipe_changed()
 
     def _recipe_changed(self) -> None:
         self._estimate()
@@ -548,8 +553,7 @@ class Session:
         self._tell("status")
 
     def _tell(self, topic: str) -> None:
-        for observer in list(self._observers):
-            observer(topic)
+        self._telling.tell(topic)
 
 
 def _lacks(version: Version) -> str:

@@ -1,0 +1,46 @@
+"""Who hears of a change; of what one action changes twice, they hear once, when it has ended."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class Telling:
+    """Tells observers the name of what changed, in the thread that changed it."""
+
+    def __init__(self) -> None:
+        self._observers: list[Callable[[str], None]] = []
+        self._here = threading.local()
+
+    def observe(self, observer: Callable[[str], None]) -> Callable[[], None]:
+        """Call `observer(topic)` after every change, until the function that is returned is called."""
+        self._observers.append(observer)
+        return lambda: observer in self._observers and self._observers.remove(observer)
+
+    def forget(self) -> None:
+        """Tell nobody any more."""
+        self._observers.clear()
+
+    def tell(self, topic: str) -> None:
+        """Tell of a change, now or when what is done together has ended."""
+        if (waiting := getattr(self._here, "waiting", None)) is not None:
+            waiting[topic] = True
+            return
+        for observer in list(self._observers):
+            observer(topic)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What this thread tells meanwhile is told at the end, each topic once, in the order of the first."""
+        if getattr(self._here, "waiting", None) is not None:
+            yield
+            return
+        waiting = self._here.waiting = dict[str, bool]()
+        try:
+            yield
+        finally:
+            self._here.waiting = None
+            for topic in waiting:
+                self.tell(topic)
