@@ -38,8 +38,17 @@ def values(widget: ipywidgets.ValueWidget) -> list[Any]:
     ]
 
 
+def unfold(panel: ipywidgets.Widget) -> None:
+    """Show the controls that are folded away, as a person does who wants to move them."""
+    for each in below(panel):
+        if "wb-more" in getattr(each, "_dom_classes", ()):
+            each.value = True
+
+
 def control(panel: ipywidgets.Widget, option: Option) -> ipywidgets.ValueWidget:
-    """The widget of one option."""
+    """The widget of one option; unfolded, where it is folded away."""
+    if option.advanced:
+        unfold(panel)
     found = [
         each
         for each in below(panel)

@@ -11,6 +11,7 @@ import ipywidgets
 import nbformat
 import pytest
 import repository
+from panel_controls import unfold
 
 from workbench import versions
 
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.slow
 VIEW = "application/vnd.jupyter.widget-view+json"
 RAISED = re.compile(r"^\w*(Error|Exception|Warning): ")  # how a panel writes what is no error of ours
 PATIENCE = 120  # seconds
+TABS = ("Training", "Samples", "Versions", "Compare", "Layers")
 
 
 def cells_to_the_panel(path) -> tuple[str, ...]:
@@ -42,6 +44,9 @@ def panel(request, tmp_path, monkeypatch) -> Iterator[Any]:
     for code in cells_to_the_panel(request.param):
         exec(re.sub(r"^%.*$", "", code, flags=re.MULTILINE), names)
     (shown,) = [each for each in names.values() if hasattr(each, "session") and hasattr(each, "recipe")]
+    for title in TABS if hasattr(shown, "tab") else ():
+        shown.tab = title  # which makes it
+    unfold(shown)
     shown.wait(PATIENCE)
     yield shown
     shown.close()

@@ -20,6 +20,7 @@ from workbench.panels import Compare, Workbench
 from workbench.panels.state.session import Session
 from workbench.panels.views.compare_box import CompareBox
 from workbench.panels.views.samples_box import PAGE, SamplesBox
+from workbench.panels.views.versions_box import VersionsBox
 from workbench.versions import VersionTree
 from workbench.workload import Workload
 
@@ -210,18 +211,18 @@ def test_it_can_be_read_without_a_kernel(panel):
 def test_nothing_is_judged_for_a_tab_that_is_not_open(studio):
     comparisons = studio.session.comparisons
     assert comparisons.comparison is None and comparisons.flips is None
-    tabs(studio).selected_index = list(tabs(studio).titles).index("Compare")
+    studio.tab = "Compare"
     studio.wait()
     assert comparisons.comparison.is_final and comparisons.comparison.after == "v2"
 
 
 def test_an_open_tab_follows_what_is_selected(studio):
-    tabs(studio).selected_index = list(tabs(studio).titles).index("Samples")
+    studio.tab = "Samples"
     studio.selected = "v1"
     studio.wait()
     samples = view(studio, SamplesBox)
     assert samples.flips.after == "v1" and samples.shown
-    tabs(studio).selected_index = 0
+    studio.tab = "Layers"
     studio.selected = "v2"
     studio.wait()
     assert studio.session.comparisons.flips is None
@@ -229,11 +230,12 @@ def test_an_open_tab_follows_what_is_selected(studio):
 
 def test_marking_two_and_pressing_compare_opens_the_tab(studio, made):
     _, tree = made
-    box = next(each for each in studio.views if type(each).__name__ == "VersionsBox")
+    studio.tab = "Versions"
+    box = view(studio, VersionsBox)
     box.table.marked = [tree.get("v1").id, tree.get("v2").id]
     box._compare.click()
     studio.wait()
-    assert tabs(studio).titles[tabs(studio).selected_index] == "Compare"
+    assert studio.tab == "Compare"
     found = view(studio, CompareBox).shown
     assert (found.before, found.after) == ("v1", "v2")
 

@@ -42,7 +42,7 @@ def opened(work: Any, recipe: Recipe | str = BOTH) -> Workbench:
 
 
 def tab(panel: Workbench) -> LayersBox:
-    return next(each for each in panel._views if isinstance(each, LayersBox))
+    return next(each for each in panel.views if isinstance(each, LayersBox))
 
 
 @pytest.fixture(scope="module", autouse=True)

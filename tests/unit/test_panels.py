@@ -481,11 +481,19 @@ def test_text_that_is_refused_goes_back_to_what_holds(panel):
 
 def test_seldom_used_options_are_folded_away(panel):
     more = one(panel, ipywidgets.ToggleButton, icon="")
-    regrow = one(panel, ipywidgets.Checkbox, description="regrow")
-    fold = next(each for each in widgets_below(panel) if regrow in getattr(each, "children", ()))
-    assert fold.layout.display == "none"
+    named = [getattr(each, "description", "") for each in widgets_below(panel)]
+    assert "sparsity" in named and "regrow" not in named  # made when it is first shown
+    panel.recipe = "PruneWeights(sparsity=0.5, regrow=True)"
     more.value = True
+    regrow = one(panel, ipywidgets.Checkbox, description="regrow")
+    assert regrow.value
+    fold = next(each for each in widgets_below(panel) if regrow in getattr(each, "children", ()))
     assert fold.layout.display == ""
+    more.value = False
+    assert fold.layout.display == "none"
+    [step] = panel.session.draft.steps
+    panel.session.change(step.id, "regrow", False)
+    assert not regrow.value
 
 
 def test_steps_are_added_from_the_registry(panel):
@@ -699,6 +707,7 @@ def test_rectangle_narrows_the_list_of_versions(panel):
     smaller = min(panel.versions, key=lambda each: each.packed_bytes)
     box = {"ranges": {"x": [0, smaller.packed_bytes + 1], "y": [0, 1]}, "turn": 1}
     panel.board.selections = {"tradeoff": {"box": box}}
+    panel.tab = "Versions"
     shown = one(panel, VersionTable)
     assert [row["id"] for row in shown.rows] == ["", smaller.id]
     panel.board.selections = {"tradeoff": {"box": {"ranges": {}, "turn": 2}}}
@@ -708,12 +717,32 @@ def test_rectangle_narrows_the_list_of_versions(panel):
 def test_list_of_versions_selects(panel):
     panel.run()
     panel.wait()
+    panel.tab = "Versions"
     shown = one(panel, VersionTable)
     assert shown.selected == panel.selected.id
     shown._hear(None, {"kind": "select", "id": ""}, [])  # what a click sends
     assert panel.selected is None
     shown._hear(None, {"kind": "select", "id": panel.versions[0].id}, [])
     assert panel.selected.name == "v1"
+
+
+def test_tabs_are_made_when_they_are_first_looked_at(panel):
+    kinds = lambda: [type(each).__name__ for each in panel.views][-2:]  # noqa: E731
+    assert panel.tab == "Layers" and kinds() == ["LimitsBox", "LayersBox"]
+    panel.run()
+    panel.wait()
+    panel.tab = "Versions"
+    assert kinds() == ["LayersBox", "VersionsBox"]
+    assert [row["name"] for row in panel.views[-1].table.rows] == ["original", "v1"]
+    panel.tab = "Layers"
+    panel.tab = "Versions"
+    assert len([each for each in panel.views if type(each).__name__ == "VersionsBox"]) == 1
+
+
+def test_tab_that_is_not_there_is_said(panel):
+    panel.tab = "Version"
+    assert panel.error.startswith("there is no tab 'Version'; did you mean 'Versions'?")
+    assert panel.tab == "Layers"
 
 
 def test_latency_takes_the_place_of_size(panel):

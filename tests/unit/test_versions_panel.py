@@ -371,6 +371,7 @@ def test_a_file_that_cannot_be_used_is_said_in_the_panel_and_work_goes_on(work, 
         panel = Workbench(work, PRUNE, tree=VersionTree(path, work), names={})
         panel.run()
         panel.wait()
+    panel.tab = "Versions"
     box = next(each for each in panel.views if isinstance(each, VersionsBox))
     said = next(each for each in panel.views if isinstance(each, WarningsBox))
     assert len(panel.versions) == 1 and words in said.widget.value

@@ -49,7 +49,7 @@ class FamilyPanel(Workbench):
 
     def view(self, kind: type[V]) -> V:
         """The view of a class."""
-        return next(each for each in self._views if isinstance(each, kind))
+        return next(each for each in self.views if isinstance(each, kind))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.work.name}>"

@@ -17,6 +17,7 @@ from workbench.panels.readable import Readable
 from workbench.panels.state.session import Session
 from workbench.panels.views.begin_box import BeginBox
 from workbench.panels.views.compare_box import CompareBox
+from workbench.panels.views.details_box import DetailsBox
 from workbench.panels.views.layers_box import LayersBox
 from workbench.panels.views.limits_box import LimitsBox
 from workbench.panels.views.missing_box import MissingBox
@@ -76,16 +77,15 @@ class Workbench(Readable):
         self.board = ChartBoard(_specs())
         tradeoff = TradeoffBox(self.session, self.board)
         limits = LimitsBox(self.session)
-        tabs = [make(self.session, self.board) for make in TABS]
         steps, strip, runs = RecipeBox(self.session), StripBox(self.session), RunBox(self.session)
         lacks, warns, begins = MissingBox(self.session), WarningsBox(self.session), BeginBox(self.session)
-        self._views = (strip, lacks, warns, begins, steps, runs, tradeoff, limits, *tabs)
+        self._views = (strip, lacks, warns, begins, steps, runs, tradeoff, limits)
         left = ipywidgets.VBox([begins.widget, steps.widget, runs.widget])
         left.add_class("wb-side")
-        details = ipywidgets.Tab([each.widget for each in tabs], titles=[each.title for each in tabs])
-        details.observe(lambda change: _open(tabs, change["new"]), "selected_index")
-        self.session.comparisons.on_look(lambda: _turn_to(details, CompareBox))
-        right = ipywidgets.VBox([tradeoff.widget, limits.widget, details])
+        details = DetailsBox(self.session, self.board, TABS, self._show)
+        self._details: DetailsBox | None = details
+        self.session.comparisons.on_look(lambda: details.open(CompareBox.title))
+        right = ipywidgets.VBox([tradeoff.widget, limits.widget, details.widget])
         right.add_class("wb-charts")
         body = ipywidgets.Box([left, right])
         body.add_class("wb-body")
@@ -97,8 +97,8 @@ class Workbench(Readable):
 
     @property
     def views(self) -> Sequence[Any]:
-        """The parts of the panel, those that were added too."""
-        return self._views
+        """The parts of the panel: those that were added too, and of the tabs those that were looked at."""
+        return (*self._views, *(self._details.views if self._details is not None else ()))
 
     @property
     def work(self) -> Workload:
@@ -159,6 +159,19 @@ class Workbench(Readable):
             self.session.fail(error)
 
     @property
+    def tab(self) -> str:
+        """The title of the tab that is open (Layers, Training, Samples, Versions, Compare); set it to open one."""
+        return self._details.title if self._details is not None else ""
+
+    @tab.setter
+    def tab(self, title: str) -> None:
+        try:
+            if self._details is not None:
+                self._details.open(title)
+        except WorkbenchError as error:
+            self.session.fail(error)
+
+    @property
     def limits(self) -> Limits:
         """What versions are held against; set by name: `{"max_size": "50 KB", "min_accuracy": "98 %"}`."""
         return self.session.picking.limits
@@ -212,7 +225,7 @@ class Workbench(Readable):
         with self._drawing:
             self.children = (*self.children, view.widget)
             self._views = (*self._views, view)
-            self._refresh(view)
+            self._show(view)
 
     def close(self) -> None:
         """Stop what runs and free every widget of the panel."""
@@ -220,7 +233,7 @@ class Workbench(Readable):
             return
         self._is_closed = True
         self._forget()
-        for view in self._views:
+        for view in self.views:
             if (end := getattr(view, "close", None)) is not None:
                 end()  # what it does in a thread of its own
         self.session.close()
@@ -228,7 +241,7 @@ class Workbench(Readable):
         with self._drawing:
             close(self)
             self.board.forget()
-            self._views = ()
+            self._views, self._details = (), None
 
     @property
     def _tradeoff(self) -> TradeoffBox:
@@ -240,9 +253,14 @@ class Workbench(Readable):
     def _changed(self, topic: str) -> None:
         """Let the views that show this topic show it; one thread at a time draws."""
         with self._drawing:
-            for view in self._views:
+            for view in self.views:
                 if topic in view.topics and not self._is_closed:
                     self._refresh(view)
+
+    def _show(self, view: Any) -> None:
+        """Draw a view that is new."""
+        with self._drawing:
+            self._refresh(view)
 
     def _refresh(self, view: Any) -> None:
         """Draw one view; what goes wrong there is shown, and keeps neither the others nor the work."""
@@ -254,17 +272,6 @@ class Workbench(Readable):
 
     def __repr__(self) -> str:
         return f"<Workbench of {self.work.name}>"
-
-
-def _open(tabs: Sequence[Any], index: int | None) -> None:
-    """Tell the tabs that ask for it whether they are looked at."""
-    for place, each in enumerate(tabs):
-        if (opened := getattr(each, "opened", None)) is not None:
-            opened(place == index)
-
-
-def _turn_to(details: ipywidgets.Tab, view: type) -> None:
-    details.selected_index = TABS.index(view)
 
 
 def _specs() -> dict[str, dict[str, Any]]:

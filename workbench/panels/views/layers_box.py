@@ -32,7 +32,7 @@ class LayersBox:
 
     Attributes:
         shown: the layers as they are drawn. table: rows of them; set its `selected` to choose one, its
-            `order` to sort. layer: the view of the chosen one. scan: the row of buttons.
+            `order` to sort. layer: the view of the chosen one, there from the first one on. scan: the row of buttons.
     """
 
     title = "Layers"
@@ -48,11 +48,11 @@ class LayersBox:
         self.table = LayerTable()
         self.table.observe(lambda change: session.look_at(change["new"]), "selected")
         self.table.observe(lambda _: session.tell("layers"), "order")
-        self.layer = LayerBox(session, board)
+        self.layer: LayerBox | None = None
         self._said = ipywidgets.HTML()
         self._said.add_class("wb-hint")
         board.on_selection(self._picked)
-        parts = [board.place("layers"), self.table, self._said, self.scan.widget, self.layer.widget]
+        parts = [board.place("layers"), self.table, self._said, self.scan.widget]
         self.widget = ipywidgets.VBox(parts)
         self.widget.add_class("wb-layers")
         self.refresh()
@@ -69,7 +69,11 @@ class LayersBox:
         if self._drawn != (now := self._inputs()):
             self._draw()
             self._drawn = now
-        self.layer.refresh(self.shown)
+        if self.layer is None and self._session.layer:
+            self.layer = LayerBox(self._session, self._board)
+            self.widget.children = (*self.widget.children, self.layer.widget)
+        if self.layer is not None:
+            self.layer.refresh(self.shown)
 
     def _inputs(self) -> tuple[Any, ...]:
         """What the table and the bars are drawn from; an estimate that runs on changes none of it."""

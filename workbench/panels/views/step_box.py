@@ -1,13 +1,13 @@
-"""One step of the recipe: switch, name, moves, and its controls, the seldom used ones folded away."""
+"""One step of the recipe: switch, name, moves, and its controls; the seldom used ones are made when unfolded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets
 
-from workbench.options import describe
+from workbench.options import Option, describe
 from workbench.panels.parts.controls import Control, label
 from workbench.panels.state.session import Session
 from workbench.panels.state.steps import Step
@@ -18,6 +18,7 @@ class StepBox:
 
     def __init__(self, session: Session, step: Step) -> None:
         self._session = session
+        self._step = step
         self._id = step.id
         self._technique = type(step.technique)
         self._switch = ipywidgets.Checkbox(
@@ -28,12 +29,9 @@ class StepBox:
         )
         self._switch.observe(self._switched, "value")
         options = describe(self._technique)
-        self._controls = {
-            option.name: Control(option, getattr(step.technique, option.name), self._changer(option.name))
-            for option in options
-        }
-        shown = [self._controls[option.name].widget for option in options if not option.advanced]
-        folded = [self._controls[option.name] for option in options if option.advanced]
+        self._controls: dict[str, Control] = {}
+        shown = self._made([option for option in options if not option.advanced])
+        folded = [option for option in options if option.advanced]
         self._options = ipywidgets.VBox([*shown, *self._fold(folded)])
         self._options.add_class("wb-options")
         self.widget = ipywidgets.VBox([self._head(), self._options])
@@ -45,6 +43,7 @@ class StepBox:
         self, step: Step, number: int | None = None, is_first: bool = False, is_last: bool = False
     ) -> None:
         """Show the step as it is now, with its number among those that are on."""
+        self._step = step
         said = f"{number} {self._technique.__name__}" if number else self._technique.__name__
         if self._switch.description != said:
             self._switch.description = said
@@ -54,7 +53,7 @@ class StepBox:
         if self._switch.value != step.is_on:
             self._switch.value = step.is_on
         (self.widget.remove_class if step.is_on else self.widget.add_class)("wb-off")
-        for name, control in self._controls.items():
+        for name, control in list(self._controls.items()):
             control.show(getattr(step.technique, name))
 
     def _head(self) -> ipywidgets.Widget:
@@ -67,26 +66,34 @@ class StepBox:
         head.add_class("wb-head")
         return head
 
-    def _fold(self, folded: list[Control]) -> list[ipywidgets.Widget]:
+    def _made(self, options: Sequence[Option]) -> list[ipywidgets.Widget]:
+        """Controls of these options, with the values of the step as it is now."""
+        for each in options:
+            value = getattr(self._step.technique, each.name)
+            self._controls[each.name] = Control(each, value, self._changer(each.name))
+        return [self._controls[each.name].widget for each in options]
+
+    def _fold(self, folded: Sequence[Option]) -> list[ipywidgets.Widget]:
         if not folded:
             return []
-        rest = ipywidgets.VBox([control.widget for control in folded])
+        rest = ipywidgets.VBox()
         rest.layout.display = "none"
-        names = " · ".join(label(control.option) for control in folded)
+        names = " · ".join(map(label, folded))
         more = ipywidgets.ToggleButton(description=f"more: {names}", tooltip="Show or hide the other options")
         more.add_class("wb-more")
-        more.observe(lambda change: _show(rest, change["new"]), "value")
+        more.observe(lambda change: self._unfold(rest, folded, change["new"]), "value")
         return [more, rest]
+
+    def _unfold(self, rest: ipywidgets.Box, folded: Sequence[Option], is_shown: bool) -> None:
+        if not rest.children:
+            rest.children = self._made(folded)
+        rest.layout.display = "" if is_shown else "none"
 
     def _changer(self, name: str) -> Callable[[Any], None]:
         return lambda value: self._session.change(self._id, name, value)
 
     def _switched(self, change: Any) -> None:
         self._session.switch(self._id, change["new"])
-
-
-def _show(widget: ipywidgets.Widget, is_shown: bool) -> None:
-    widget.layout.display = "" if is_shown else "none"
 
 
 def _button(icon: str, tooltip: str, action: Callable[[], None]) -> ipywidgets.Button:
