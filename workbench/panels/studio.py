@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -79,7 +79,8 @@ class Workbench(Readable):
         limits = LimitsBox(self.session)
         steps, strip, runs = RecipeBox(self.session), StripBox(self.session), RunBox(self.session)
         lacks, warns, begins = MissingBox(self.session), WarningsBox(self.session), BeginBox(self.session)
-        self._views = (strip, lacks, warns, begins, steps, runs, tradeoff, limits)
+        # in the order they are drawn: the mark that was clicked answers first, new controls take longest
+        self._views = (tradeoff, strip, runs, limits, lacks, warns, begins, steps)
         left = ipywidgets.VBox([begins.widget, steps.widget, runs.widget])
         left.add_class("wb-side")
         details = DetailsBox(self.session, self.board, TABS, self._show)
@@ -91,7 +92,7 @@ class Workbench(Readable):
         body.add_class("wb-body")
         super().__init__([styles.widget(), strip.widget, lacks.widget, warns.widget, body])
         self.add_class("wb-workbench")
-        self.session.observe(self._changed)
+        self.session.observe_all(self._changed)
         open_panels.opened(self)
         self.session.open()
 
@@ -160,7 +161,7 @@ class Workbench(Readable):
 
     @property
     def tab(self) -> str:
-        """The title of the tab that is open (Layers, Training, Samples, Versions, Compare); set it to open one."""
+        """The open tab: Layers, Training, Samples, Versions or Compare; set it to open one."""
         return self._details.title if self._details is not None else ""
 
     @tab.setter
@@ -250,11 +251,11 @@ class Workbench(Readable):
                 return view
         raise WorkbenchError("the panel is closed; run its cell again")
 
-    def _changed(self, topic: str) -> None:
-        """Let the views that show this topic show it; one thread at a time draws."""
+    def _changed(self, topics: Collection[str]) -> None:
+        """Let the views that show one of these topics show it; one thread at a time draws."""
         with self._drawing:
             for view in self.views:
-                if topic in view.topics and not self._is_closed:
+                if not self._is_closed and any(each in topics for each in view.topics):
                     self._refresh(view)
 
     def _show(self, view: Any) -> None:

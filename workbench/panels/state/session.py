@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,6 +113,10 @@ class Session:
     def observe(self, observer: Callable[[str], None]) -> Callable[[], None]:
         """Call `observer(topic)` after every change, until the function that is returned is called."""
         return self._telling.observe(observer)
+
+    def observe_all(self, observer: Callable[[Collection[str]], None]) -> Callable[[], None]:
+        """Call `observer(topics)` after every change, with all topics that it is about."""
+        return self._telling.observe_all(observer)
 
     def wait(self, timeout: float = 60.0) -> None:
         """Wait until the run, the preview and what is learned in between are done.

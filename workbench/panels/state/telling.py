@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 
 class Telling:
-    """Tells observers the name of what changed, in the thread that changed it."""
+    """Tells observers the names of what changed, in the thread that changed it."""
 
     def __init__(self) -> None:
-        self._observers: list[Callable[[str], None]] = []
+        self._observers: list[Callable[[Collection[str]], None]] = []
         self._here = threading.local()
 
     def observe(self, observer: Callable[[str], None]) -> Callable[[], None]:
         """Call `observer(topic)` after every change, until the function that is returned is called."""
+
+        def each(topics: Collection[str]) -> None:
+            for topic in topics:
+                observer(topic)
+
+        return self.observe_all(each)
+
+    def observe_all(self, observer: Callable[[Collection[str]], None]) -> Callable[[], None]:
+        """Call `observer(topics)` after every change, with all that changed by it."""
         self._observers.append(observer)
         return lambda: observer in self._observers and self._observers.remove(observer)
 
@@ -27,13 +36,12 @@ class Telling:
         """Tell of a change, now or when what is done together has ended."""
         if (waiting := getattr(self._here, "waiting", None)) is not None:
             waiting[topic] = True
-            return
-        for observer in list(self._observers):
-            observer(topic)
+        else:
+            self._say((topic,))
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What this thread tells meanwhile is told at the end, each topic once, in the order of the first."""
+        """What this thread tells meanwhile is told at the end, at once and each topic once."""
         if getattr(self._here, "waiting", None) is not None:
             yield
             return
@@ -42,5 +50,9 @@ class Telling:
             yield
         finally:
             self._here.waiting = None
-            for topic in waiting:
-                self.tell(topic)
+            if waiting:
+                self._say(waiting)
+
+    def _say(self, topics: Collection[str]) -> None:
+        for observer in list(self._observers):
+            observer(topics)

@@ -1,4 +1,4 @@
-"""The tabs below the trade-off: each is made when it is first looked at, since nobody waits for what none sees."""
+"""The tabs below the trade-off: each is made when it is first looked at, so nobody waits for the others."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ class DetailsBox:
         """
         titles = list(self.widget.titles)
         if title not in titles:
-            raise WorkbenchError(f"there is no tab {title!r}{nearest(title, titles)}; there are {listed(titles)}")
+            raise WorkbenchError(
+                f"there is no tab {title!r}{nearest(title, titles)}; there are {listed(titles)}"
+            )
         self.widget.selected_index = titles.index(title)
 
     def _turned(self, index: int | None) -> None:

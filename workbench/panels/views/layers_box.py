@@ -32,7 +32,8 @@ class LayersBox:
 
     Attributes:
         shown: the layers as they are drawn. table: rows of them; set its `selected` to choose one, its
-            `order` to sort. layer: the view of the chosen one, there from the first one on. scan: the row of buttons.
+            `order` to sort. layer: the view of the chosen one; None until there was one. scan: the row of
+            buttons.
     """
 
     title = "Layers"

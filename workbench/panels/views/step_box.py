@@ -1,4 +1,4 @@
-"""One step of the recipe: switch, name, moves, and its controls; the seldom used ones are made when unfolded."""
+"""One step of the recipe: switch, name, moves, its controls; the seldom used are made when unfolded."""
 
 from __future__ import annotations
 
