@@ -54,6 +54,7 @@ class Client(NotebookClient):
             self._is_telling = True
             told = nbformat.v4.new_code_cell(TELL)
             await super().async_execute_cell(told, cell_index, store_history=False)
+            self.nb.cells[cell_index] = cell  # the client puts what it runs in the cell's place
             self._is_telling = False
         return made
 
