@@ -55,6 +55,7 @@ class Client(NotebookClient):
             told = nbformat.v4.new_code_cell(TELL)
             await super().async_execute_cell(told, cell_index, store_history=False)
             self.nb.cells[cell_index] = cell  # the client puts what it runs in the cell's place
+            self.code_cells_executed -= 1  # and counts it
             self._is_telling = False
         return made
 

@@ -149,7 +149,8 @@ def test_picture_that_cannot_be_drawn_is_told_in_words(panel, monkeypatch):
 
 def test_sensitivity_reads_as_a_table(painted):
     panel = Sensitivity(small.workload(), "Quantize", names={})
-    assert "Nothing was scanned yet" in panel.still().html
+    html = panel.still().html
+    assert "Nothing was scanned yet" in html and "Layers to be scanned" in html
     panel.start()
     panel.wait()
     html = panel.still().html
