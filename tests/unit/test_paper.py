@@ -232,6 +232,17 @@ def test_nothing_is_said_again_that_was_said(monkeypatch):
     assert [re.findall("<p>(.*)</p>", each) for each in published] == [["one"], ["two"], ["one"]]
 
 
+def test_first_words_do_not_take_the_place_of_pictures(monkeypatch):
+    monkeypatch.setattr(still, "FIRST", 1000.0)
+    published = []
+    keeper = still.Keeper(lambda: [Words("one")], lambda: False, published.append, pytest.fail)
+    keeper.refresh()
+    keeper._say(with_pictures=False)  # as its thread does, when a cell that asked for the still form is done
+    keeper.close()
+    keeper.join(10)
+    assert len(published) == 1
+
+
 def test_what_goes_wrong_in_the_thread_is_said_and_the_next_change_is_drawn(monkeypatch):
     monkeypatch.setattr(still, "FIRST", 0.0)
     monkeypatch.setattr(still, "REST", 0.0)
