@@ -15,6 +15,7 @@ from IPython.utils.capture import capture_output
 from workbench.course import answers, check, exercises, judge
 from workbench.course.exercise import REGISTERED, NotYet, exercise, expect
 from workbench.course.figures import Figures, figure
+from workbench.course.trials import candidate, example, version
 from workbench.course.verdict import Verdict
 
 
@@ -159,3 +160,14 @@ def test_a_picture_has_words_and_a_table(shell):
 def test_long_tables_are_thinned_and_keep_their_ends():
     found = Figures.of([{"n": n} for n in range(1000)])
     assert len(found.rows) <= 42 and found.rows[0] == ("0",) and found.rows[-1] == ("999",)
+
+
+def test_what_checks_try_is_what_compress_makes():
+    recipe = "PruneWeights(0.5, criterion='random') | PruneWeights(0.7, criterion='random')"
+    tried, made = (make(example("digits"), recipe, seed=3).model for make in (candidate, version))
+    assert torch.equal(tried.fc1.weight, made.fc1.weight)
+
+
+def test_a_rounded_negative_zero_is_zero():
+    rows = [{"lost": value} for value in (-0.0, 0.0, -0.5)]
+    assert [row for (row,) in Figures.of(rows).rows] == ["0", "0", "-0.5"]

@@ -129,6 +129,19 @@ def test_no_colour_means_something_alone(notebook):
         assert coloured <= others, f"a second cue (shape, dash, label) is missing for {coloured - others}"
 
 
+def test_panels_are_stored_as_a_table_and_a_picture(lesson):
+    told = [
+        str(each.data["text/html"])
+        for cell in code_cells(lesson)
+        for each in cell.outputs
+        if 'class="wb-still"' in str(each.get("data", {}).get("text/html", ""))
+    ]
+    assert told, "whoever has no kernel sees nothing of the panel"
+    for html in told:
+        assert "<table" in html and 'src="data:image/png' in html
+        assert all(len(words) > SHORT for words in re.findall(r'alt="([^"]*)"', html))
+
+
 def test_panels_say_what_they_are_and_can_be_used_as_code(lesson):
     panels = [
         each.data["text/plain"]

@@ -149,7 +149,8 @@ def test_picture_that_cannot_be_drawn_is_told_in_words(panel, monkeypatch):
 
 def test_sensitivity_reads_as_a_table(painted):
     panel = Sensitivity(small.workload(), "Quantize", names={})
-    assert "Nothing was scanned yet" in panel.still().html
+    html = panel.still().html
+    assert "Nothing was scanned yet" in html and "Layers to be scanned" in html
     panel.start()
     panel.wait()
     html = panel.still().html
@@ -229,6 +230,17 @@ def test_nothing_is_said_again_that_was_said(monkeypatch):
     keeper.close()
     keeper.join(10)
     assert [re.findall("<p>(.*)</p>", each) for each in published] == [["one"], ["two"], ["one"]]
+
+
+def test_first_words_do_not_take_the_place_of_pictures(monkeypatch):
+    monkeypatch.setattr(still, "FIRST", 1000.0)
+    published = []
+    keeper = still.Keeper(lambda: [Words("one")], lambda: False, published.append, pytest.fail)
+    keeper.refresh()
+    keeper._say(with_pictures=False)  # as its thread does, when a cell that asked for the still form is done
+    keeper.close()
+    keeper.join(10)
+    assert len(published) == 1
 
 
 def test_what_goes_wrong_in_the_thread_is_said_and_the_next_change_is_drawn(monkeypatch):

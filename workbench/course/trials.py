@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +28,10 @@ def example(name: str) -> Workload:
 
 
 def candidate(work: Workload, recipe: Recipe | Technique | str, seed: int = 0) -> Candidate:
-    """What a recipe makes of a workload's model; the global random numbers stay as they were."""
-    from workbench.job import Job
-    from workbench.recipe import Recipe
+    """What a recipe makes of a workload's model: the same weights as `compress` with the same seed."""
+    from workbench.run import apply
 
-    steps = Recipe.of(recipe)
-    return Job(lambda: _applying(work, steps, seed), seed=seed).run()
+    return apply(work, recipe, seed)
 
 
 def version(work: Workload, recipe: Recipe | Technique | str, seed: int = 0) -> Version:
@@ -90,13 +87,3 @@ def points_lost(work: Workload, recipe: Recipe | Technique | str) -> float:
     before, after = evaluation(work).accuracy, evaluation(work, recipe).accuracy
     assert before is not None and after is not None, "an example is a classification"
     return round(100 * (before.value - after.value), 6)  # a loss of exactly a point is no more than a point
-
-
-def _applying(work: Workload, recipe: Recipe, seed: int) -> Generator[Any, None, Candidate]:
-    from workbench.technique import Context, prepared
-
-    made = work.candidate()
-    for index, step in enumerate(recipe):
-        context = Context(work, seed=seed + index)
-        made = yield from step.apply(made, context, prepared(step, made, context))
-    return made

@@ -228,7 +228,7 @@ class _Run:
         evaluation = self._evaluation
         counted = count_macs(model, work.example, call_of(work))
         if simulated := [title(name) for name, each in self.latency.items() if each.is_simulated]:
-            what = f"weights of {self._bits} bits" if self._bits is not None else "rounded activations"
+            what = f"{self._bits}-bit weights" if self._bits is not None else "rounded activations"
             self.notes.append(f"simulated only on {listed(simulated)}: {what} are computed in float32 there")
         return Report(
             name=name,

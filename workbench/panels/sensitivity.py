@@ -8,7 +8,7 @@ from workbench.errors import WorkbenchError
 from workbench.exploration.plan import one
 from workbench.panels import open_panels, styles
 from workbench.panels.closing import close
-from workbench.panels.paper.blocks import Block, Title, Words
+from workbench.panels.paper.blocks import Block, Table, Title, Words
 from workbench.panels.paper.told import pictures
 from workbench.panels.readable import Readable
 from workbench.panels.state.session import Session
@@ -89,8 +89,18 @@ class Sensitivity(Readable):
     def told(self) -> list[Block]:
         """What the panel says, as blocks to read."""
         name, scan = self.session.work.name, self.scan
-        before = [Words("Nothing was scanned yet.")] if scan is None else self.box.told()
+        before = self._unscanned() if scan is None else self.box.told()
         return [Title(f"{name}: which layer hurts", 3), *before, *pictures(self._boards())]
+
+    def _unscanned(self) -> list[Block]:
+        """The layers a scan would try, while there is none."""
+        from workbench.layers import weights
+
+        found: dict[str, int] = {}
+        for each in weights(self.session.work.baseline):
+            found[each.layer] = found.get(each.layer, 0) + each.parameter.numel()
+        rows = tuple((layer, f"{count:,}") for layer, count in found.items())
+        return [Words("Nothing was scanned yet."), Table("Layers to be scanned", ("layer", "weights"), rows)]
 
     def start(self) -> None:
         """What the Scan button does."""

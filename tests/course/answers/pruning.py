@@ -16,5 +16,5 @@ CASES = {
         right=0.7, wrong=[(0.4, "rises fast"), (0.6, "cube"), (0.8, "last pruning"), (70, "like 0.8")]
     ),
     "pruning-3": Case(right=0.85, wrong=[(0.5, "further"), (0.95, "too far"), (0.77, "multiple")]),
-    "pruning-4": Case(right=8, wrong=[(16, "more than there are"), (7, "zero"), (7.5, "whole")]),
+    "pruning-4": Case(right=8, wrong=[(16, "more than the codes allow"), (7, "zero"), (7.5, "whole")]),
 }

@@ -19,7 +19,7 @@ _FOUR = ("Factorize", "PruneChannels", "PruneWeights", "Quantize")
 
 @exercise("combining-1", Number(1))
 def the_claim_of_a_chain(times: float) -> None:
-    """A quarter of the weights left, eight in ten of them zero, 5 bits for 32: how many times smaller?"""
+    """A quarter of the weights is left, eight in ten of them zero, 5 bits for 32: how many times smaller?"""
     left = (1 / 4, 1 - 0.8, 5 / 32)
     expect(
         abs(times - sum(1 / each for each in left)) > 0.01,
@@ -32,7 +32,7 @@ def the_claim_of_a_chain(times: float) -> None:
 
 @exercise("combining-2", Names(_NEXT))
 def who_takes_the_zeros(names: list[str]) -> str:
-    """Which techniques leave less than all of the zeros of `PruneWeights(0.8)` standing?"""
+    """Which techniques leave fewer zeros standing than `PruneWeights(0.8)` has promised?"""
     zeros = "PruneWeights(sparsity=0.8)"
     breaking = set()
     for name in _NEXT:
@@ -40,7 +40,9 @@ def who_takes_the_zeros(names: list[str]) -> str:
         kept = [each.kept for each in made.promises if each.by == zeros]
         if min(kept) < _WHOLE:
             breaking.add(name)
-    expect(not (innocent := sorted({*names} - breaking)), f"after {listed(innocent)} all zeros are there")
+    expect(
+        not (innocent := sorted({*names} - breaking)), f"after {listed(innocent)} all zeros are still there"
+    )
     missing = len(breaking - {*names})
     expect(
         not missing, f"{missing} more {'does' if missing == 1 else 'do'}: try each, and read version.standing"
@@ -55,7 +57,7 @@ def keep_every_promise(recipe: Recipe) -> str:
     expect(used == list(_FOUR), f"use {listed(_FOUR)}, each once, and nothing else")
     promises = version(example("digits"), recipe).promises
     idle = [type(step).__name__ for step in recipe if all(each.by != str(step) for each in promises)]
-    expect(not idle, f"with these options {listed(idle)} changes nothing")
+    expect(not idle, f"with these options a step changes nothing: {listed(idle)}")
     broken = [str(each) for each in promises if each.kept < _WHOLE]
     expect(not broken, f"not all stand at the end: {'; '.join(broken)}")
     return "each step found its work undisturbed"
@@ -72,5 +74,5 @@ def small_and_still_good(recipe: Recipe) -> str:
     stored = report.size.stored
     expect(stored <= 3_800, f"it stores {stored:,} bytes; at most 3,800 are allowed")
     value = report.accuracy.value
-    expect(value >= 0.98, f"small enough, but {100 * value:.2f} % of the validation images are right")
-    return "now name the test accuracy, once"
+    expect(value >= 0.98, f"small enough, but only {100 * value:.2f} % of the validation images are right")
+    return "now look at its test accuracy, once"

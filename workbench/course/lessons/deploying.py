@@ -20,12 +20,12 @@ _MOST_BYTES = 60_000
 
 @exercise("deploying-1", whole(1))
 def unpacked(times: float) -> str:
-    """4-bit weights are loaded as float32 numbers: how many times longer is that than the packed codes?"""
+    """How many times larger than their packed codes are 4-bit weights loaded as float32 numbers?"""
     packed, loaded = 4, 32  # bits of a weight
     expect(times != loaded // 2, "compare bits with bits: a float32 number has 32 of them")
     expect(times * packed >= loaded, "a weight takes more bits once it is a float32 number")
     expect(times * packed <= loaded, "a weight takes fewer bits than that once it is a float32 number")
-    return "as long as the original's: the file that travels is small, and the memory is not"
+    return "as large as the original: the file that travels is small, the memory it needs is not"
 
 
 @exercise("deploying-2", Choice(_RECIPES))
@@ -38,7 +38,7 @@ def computes_in_integers(recipe: str) -> str:
         any(made.constraints.of(name, Grid) for name in made.constraints),
         "its weights lie on no grid of whole numbers, so the runtime gets float32",
     )
-    expect(bool(made.activations), "its weights do, and what they are multiplied with is still float32")
+    expect(bool(made.activations), "its weights do, but what they are multiplied by is still float32")
     return "both sides of the multiplication are whole numbers, and the scales are known beforehand"
 
 

@@ -14,8 +14,8 @@ _NETS = ("original", "first student", "second student", "third student")
 
 @exercise("distillation-1", Number(0))
 def temperature_for_a_ratio(temperature: float) -> None:
-    """At which temperature gives a teacher with logits 4, 2, 0 the first class e times the second?"""
-    expect(temperature > 0, "a temperature lies above 0")
+    """At which temperature do logits 4, 2, 0 give the first class e times the share of the second?"""
+    expect(temperature > 0, "a temperature is above 0")
     first, second, _ = _softened(temperature)
     told = f"at {temperature:g} the first class gets {first / second:.2f} times the second"
     expect(first / second < math.e + 1e-3, f"{told}, and e is {math.e:.2f}: it should be hotter")
@@ -24,7 +24,7 @@ def temperature_for_a_ratio(temperature: float) -> None:
 
 @exercise("distillation-2", whole(1))
 def parameters_of_half_the_width(count: float) -> None:
-    """How many parameters has a 784-300-100-10 net with half the neurons in both hidden layers?"""
+    """How many parameters does a 784-300-100-10 net keep with half the neurons in both hidden layers?"""
     widths = (784, 150, 50, 10)
     weights = sum(a * b for a, b in pairwise(widths))
     expect(count >= weights, "three layers: each has its inputs times its outputs in weights")
@@ -38,11 +38,11 @@ def parameters_of_half_the_width(count: float) -> None:
 
 @exercise("distillation-3", whole(1, 1000))
 def too_hot(temperature: float) -> str:
-    """From which whole temperature on does the first of logits 4, 2, 0 get less than 0.4?"""
+    """From which whole temperature on does the first of the logits 4, 2, 0 get less than 0.4?"""
     told = _softened(temperature)[0]
     expect(told < 0.4, f"at {temperature} it still gets {told:.3f}")
     earlier = _softened(temperature - 1)[0] if temperature > 1 else 1.0
-    expect(earlier >= 0.4, f"it gets less already at {int(temperature) - 1}: {earlier:.3f}")
+    expect(earlier >= 0.4, f"it gets less than 0.4 already at {int(temperature) - 1}: {earlier:.3f}")
     return "chance would give a third: hotter still, and there is little left to learn from"
 
 

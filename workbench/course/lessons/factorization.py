@@ -9,7 +9,7 @@ from workbench.course.trials import candidate, example, points_lost, zeros
 
 @exercise("factorization-1", whole(1))
 def break_even(rank: float) -> None:
-    """What is the largest rank at which 800 to 500 split in two has fewer weights than whole?"""
+    """What is the largest rank at which a layer of 800 to 500, split in two, has fewer weights than whole?"""
     whole_one = 800 * 500
 
     def thin(rank: float) -> float:
@@ -30,13 +30,16 @@ def far_down_without_training(ratio: float) -> str:
     lost = _lost(ratio)
     expect(lost <= 1, f"too far down: at {ratio:g} it loses {lost:.1f} points of validation accuracy")
     below = round(ratio - 0.05, 2)
-    expect(below == 0 or _lost(below) > 1, f"it goes further down: {below:g} loses no more than a point")
+    expect(
+        below == 0 or _lost(below) > 1,
+        f"you can go further down: {below:g} loses no more than a point either",
+    )
     return "the next step down loses more than a point"
 
 
 @exercise("factorization-3", whole(1))
 def larger_than_whole(count: float) -> str:
-    """How many weights has fc1 (784 to 300) after `Factorize(1.0, where='any')`, biases not counted?"""
+    """How many weights does fc1 (784 to 300) have after `Factorize(1.0, where='any')`, without biases?"""
     rank = 300  # of a 300 × 784 matrix: full
     expect(
         count != 784 * 300, "that is the whole layer; where='any' splits it even where that makes it larger"
@@ -49,7 +52,7 @@ def larger_than_whole(count: float) -> str:
 
 @exercise("factorization-4", Choice(("prune first", "factorize first")))
 def which_order_keeps_zeros(order: str) -> str:
-    """In which order of `PruneWeights(0.9)` and `Factorize(0.2)` are nine of ten weights zero at the end?"""
+    """In which order of `PruneWeights(0.9)` and `Factorize(0.2)` are nine in ten weights zero at the end?"""
     steps = ["PruneWeights(0.9)", "Factorize(0.2)"]
     recipe = " | ".join(steps if order == "prune first" else reversed(steps))
     left = zeros(candidate(example("lenet-300-100"), recipe))

@@ -22,4 +22,4 @@ def smallest_file(path: Path) -> str:
     expect(
         right >= needed, f"{right:.1f} % of the validation samples are right, and {needed:g} % are asked for"
     )
-    return "it is judged once more on the test data, which nobody has chosen on: leave some margin"
+    return "it will be judged on test data, which had no say in your choices: leave some margin"

@@ -18,7 +18,7 @@ _KEPT = 0.1
 
 @exercise("numbers-1", Number(0, unit="bytes"))
 def what_was_claimed(count: float) -> None:
-    """How many bytes does arithmetic claim for the kept tenth of 500 × 800 weights, of 3 bits each?"""
+    """How many bytes does arithmetic claim for the kept tenth of 500 × 800 weights, at 3 bits each?"""
     bits = 8 * count
     expect(bits < 3 * _PLACES, "only a tenth of the weights is kept")
     expect(not math.isclose(bits, 8 * 3 * _KEPT * _PLACES), "those are bits; eight of them make a byte")
@@ -27,11 +27,11 @@ def what_was_claimed(count: float) -> None:
 
 @exercise("numbers-2", Number(0, unit="bytes"))
 def what_was_forgotten(count: float) -> str:
-    """How many bytes does it take at least to say which tenth of 400,000 weights is kept?"""
+    """At least how many bytes does it take to say which tenth of 400,000 weights is kept?"""
     per_place = 8 * count / _PLACES
     fewest = -_KEPT * math.log2(_KEPT) - (1 - _KEPT) * math.log2(1 - _KEPT)
     expect(per_place < 0.99, "a bit for each place is enough, and fewer will do: kept weights are rare")
-    expect(per_place > fewest / 10, "a place takes its entropy in bits; eight bits make a byte")
+    expect(per_place > fewest / 10, "each place takes its entropy in bits; eight bits make a byte")
     expect(
         abs(per_place - fewest) < 0.01 * fewest,
         "a code can do with less" if per_place > fewest else "no code can do with so little",
@@ -41,7 +41,7 @@ def what_was_forgotten(count: float) -> str:
 
 @exercise("numbers-3", Number(1, unit="images"))
 def how_many_images(n: float) -> None:
-    """How many images does it take until the interval of 99 % reaches a tenth of a point to each side?"""
+    """With how many images does the 95 % interval of 99 % right reach a tenth of a point to each side?"""
     from workbench.measurement.intervals import wilson
 
     low, high = wilson(round(0.99 * n), round(n))
@@ -58,13 +58,14 @@ def heads_and_tails(p_value: float) -> str:
 
     both_sides = mcnemar(12, 3)
     expect(
-        abs(2 * p_value - both_sides) > 1e-4, "that is one side: it could as well have been 12 gained, 3 lost"
+        abs(2 * p_value - both_sides) > 1e-4,
+        "that is one side; it could just as well have been 12 gained and 3 lost",
     )
     expect(
         abs(p_value - both_sides) < 1e-3,
-        "count the ways in which at most 3 of 15 coins show heads, of 2 to the 15th, and then both sides",
+        "count the ways for at most 3 of 15 coins to show heads, divide by 2 to the 15th, take both sides",
     )
-    return "a difference is seen at the 5 % level, and would not be at 1 %"
+    return "a difference is seen at the 5 % level, but would not be at 1 %"
 
 
 @exercise("numbers-5", ARecipe())
@@ -76,4 +77,4 @@ def a_claim_that_is_far_off(recipe: Recipe) -> str:
     expect(
         ratio >= 2, f"it claims {size.claimed:,} bytes and stores {size.stored:,}: {ratio:.2f} times as many"
     )
-    return "the rest says where the kept weights lie, what the tensors are called, and how it was made"
+    return "the rest is where the kept weights lie, the names of the tensors, and the recipe"

@@ -25,10 +25,10 @@ _LAYERS = ("conv1", "conv2", "fc1", "fc2")
 
 @exercise("per-layer-1", Number(0, 100, unit="percent"))
 def add_the_errors(percent: float) -> None:
-    """Three layers move the outputs by 3, 4 and 12 %, each alone: by how much do they together?"""
+    """Each alone, three layers move the outputs by 3, 4 and 12 %: by how much do they move them together?"""
     alone = (3, 4, 12)
     expect(percent >= max(alone), "that is less than one of them does alone")
-    expect(percent != sum(alone), "so much only if all errors point the same way; add their squares")
+    expect(percent != sum(alone), "that much only if all errors point the same way; add their squares")
     squares = sum(each**2 for each in alone)
     expect(abs(percent**2 - squares) < 0.5, "the square of the answer is the sum of the three squares")
 
@@ -70,7 +70,7 @@ def who_pays_best(layer: str) -> str:
 
 @exercise("per-layer-4", ARecipe())
 def twelve_kilobytes(recipe: Recipe) -> str:
-    """Which Quantize, with bits for each layer, stores `digits` in 12,000 bytes and loses half a point?"""
+    """Which Quantize, with bits for each layer, stores `digits` in 12,000 bytes for half a point at most?"""
     expect(
         [type(step).__name__ for step in recipe] == ["Quantize"],
         "write one step, Quantize(..., layers={...})",
@@ -79,7 +79,7 @@ def twelve_kilobytes(recipe: Recipe) -> str:
     stored, lost = report.size.stored, -100 * report.paired.difference
     expect(stored <= 12_000, f"it stores {stored:,} bytes; at most 12,000 are allowed")
     expect(lost <= 0.5 + 1e-9, f"small enough, but it loses {lost:.2f} points of validation accuracy")
-    return "one width for all layers does not get there"
+    return "a single width for all layers does not get there"
 
 
 def _added(bits: Mapping[str, float]) -> tuple[int, int]:

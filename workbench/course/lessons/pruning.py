@@ -16,8 +16,8 @@ def stays_under_two_of_four(kept: list[float]) -> None:
     for place, four in (("first", slice(0, 4)), ("last", slice(4, 8))):
         pairs = list(zip(map(abs, _WEIGHTS[four]), kept[four], strict=True))
         stays, goes = ([size for size, is_kept in pairs if is_kept == wanted] for wanted in (1, 0))
-        expect(len(stays) == 2, f"two of the {place} four stay; in yours {len(stays)} of them do")
-        expect(min(stays) > max(goes), f"among the {place} four one goes that is larger than one that stays")
+        expect(len(stays) == 2, f"two of the {place} four stay; in your answer {len(stays)} of them do")
+        expect(min(stays) > max(goes), f"in the {place} four, one that goes is larger than one that stays")
 
 
 @exercise("pruning-2", share())
@@ -25,7 +25,7 @@ def second_of_four_prunings(zeros: float) -> None:
     """What share of zeros is there after the second of four prunings, from 0 to 80 % on the cubic curve?"""
     left = (0.8 - zeros) / 0.8  # of what is to be removed in the end: (1 - t)³, at half of the way
     expect(zeros > 0.4, "the curve rises fast at first: after half of the prunings it is above half of 80 %")
-    expect(zeros < 0.8, "80 % are reached with the last pruning, not with the second")
+    expect(zeros < 0.8, "80 % is reached with the last pruning, not with the second")
     expect(abs(left - 0.5**3) < 1e-3, "what is still to go shrinks with the cube of the time that is left")
 
 
@@ -41,18 +41,19 @@ def far_without_training(sparsity: float) -> str:
     beyond = round(min(1.0, sparsity + 0.05), 2)
     expect(
         points_lost(digits, PruneWeights(beyond)) > 1,
-        f"it goes further: {beyond:g} loses no more than a point",
+        f"you can go further: {beyond:g} loses no more than a point either",
     )
     return "the next step loses more than a point"
 
 
 @exercise("pruning-4", whole(1))
 def magnitudes_after_rounding(count: float) -> str:
-    """How many magnitudes, zero included, can the weights of a channel have that were rounded to 4 bits?"""
+    """How many magnitudes, zero included, can the weights of a channel have after rounding to 4 bits?"""
     codes = 2**4 - 1  # symmetric: the sixteenth is left out
     expect(2 * count - 1 != 2**4, "almost: the grid is symmetric, and one of the sixteen codes is not used")
     expect(
-        2 * count - 1 <= codes, "that are more than there are codes: a magnitude above zero takes two of them"
+        2 * count - 1 <= codes,
+        "that is more than the codes allow: each magnitude above zero takes two of them",
     )
-    expect(2 * count - 1 >= codes, "each code and its negative are one magnitude, and zero is another")
-    return "many weights have the same magnitude then, and nothing says which of them should go first"
+    expect(2 * count - 1 >= codes, "a code and its negative make one magnitude, and zero is one more")
+    return "many weights then have the same magnitude, and nothing says which of them should go first"

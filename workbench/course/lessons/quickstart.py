@@ -13,16 +13,16 @@ _TIMES, _POINTS = 20, 2
 
 @exercise("quickstart-1", whole(1, unit="bytes"))
 def bytes_of_float32(size: float) -> str:
-    """How many bytes do 38,282 parameters take as float32, the header of a file not counted?"""
+    """How many bytes do 38,282 parameters take as float32, not counting the file's header?"""
     expect(size != 38_282 * 32, "these are bits; a byte has eight of them")
     expect(size / 38_282 >= 4, "a float32 number takes 32 bits, and a byte has eight")
     expect(size / 38_282 <= 4, "that is more than 32 bits for each parameter")
-    return "that is what arithmetic claims; the file has a few hundred bytes more, names and shapes"
+    return "that is what arithmetic claims; the file has a few hundred bytes more, for names and shapes"
 
 
 @exercise("quickstart-2", AVersion())
 def twenty_times_smaller(version: Any) -> str:
-    """Make a version of `digits` whose file is 20 times smaller and that loses at most two points."""
+    """Make a version of `digits` with a file at least 20 times smaller that loses at most two points."""
     from workbench.measurement.size import file_bytes
     from workbench.versions import Version
 
@@ -38,11 +38,12 @@ def twenty_times_smaller(version: Any) -> str:
 
 @exercise("quickstart-3", whole(1, unit="images"))
 def interval_half_as_wide(images: float) -> str:
-    """About how many test images, instead of 400, make the interval of the difference half as wide?"""
+    """About how many test images, instead of 400, would make the interval of the difference half as wide?"""
     narrower = (images / 400) ** 0.5
     expect(images > 400, "more images make an interval narrower, fewer make it wider")
     expect(
-        narrower >= 1.95, f"that makes it {narrower:.1f} times narrower; its width falls with the square root"
+        narrower >= 1.95,
+        f"that makes it {narrower:.1f} times narrower; its width falls with the square root of n",
     )
-    expect(narrower <= 2.05, f"that makes it {narrower:.1f} times narrower; fewer are enough for twice")
+    expect(narrower <= 2.05, f"that makes it {narrower:.1f} times narrower; fewer are enough to halve it")
     return "to see a difference half as large takes four times the data"

@@ -11,12 +11,12 @@ _LAYERS = ("stem", *(f"blocks.{block}.conv{conv}" for block in range(3) for conv
 
 @exercise("structure-1", whole(1))
 def parameters_left(count: float) -> None:
-    """What is left of a convolution's parameters (24 to 32 channels, 3×3, bias) if half of both go?"""
+    """How many parameters of a convolution (24 to 32 channels, 3×3, bias) are left if half of both go?"""
     filters, inputs, kernel = 32 // 2, 24 // 2, 9
     whole_one = 32 * (24 * kernel + 1)
     expect(
         count < whole_one / 2,
-        "filters that go take their weights along, and inputs that go a slice of all others",
+        "filters that go take their weights along, and each input that goes takes a slice of every filter",
     )
     expect(
         count % filters == 0,
@@ -31,21 +31,21 @@ def parameters_left(count: float) -> None:
 
 @exercise("structure-2", share())
 def far_without_training(ratio: float) -> str:
-    """What is the largest ratio, in steps of 0.05, at which nine of ten digits stay right, untrained?"""
+    """What is the largest ratio, in steps of 0.05, that leaves nine in ten digits right without training?"""
     expect(abs(20 * ratio - round(20 * ratio)) < 1e-6, "take a multiple of 0.05")
     digits = example("digits")
     kept, beyond = (_right(digits, each) for each in (ratio, min(0.95, round(ratio + 0.05, 2))))
     expect(kept >= 0.9, f"too far: at {ratio:g} it gets {kept:.1%} of the validation images right")
-    expect(beyond < 0.9, "it goes further: at 0.05 more there are still nine of ten right")
+    expect(beyond < 0.9, "you can go further: with 0.05 more, nine in ten are still right")
     return "at the next step it breaks down"
 
 
 @exercise("structure-3", Names(_LAYERS))
 def coupled_with_the_stem(layers: list[str]) -> str:
-    """Which layers lose a channel, too, when one of the channels that `stem` writes goes?"""
+    """Which other layers lose an output channel when one that `stem` writes is removed?"""
     named = set(layers) - {"stem"}
     inner = sorted(each for each in named if each.endswith("conv1"))
-    expect(not inner, f"what {', '.join(inner)} makes is read by the conv2 of the same block alone")
+    expect(not inner, f"what {', '.join(inner)} makes is read only by the conv2 of the same block")
     expect("head" not in named, "the head loses inputs, not outputs: it makes ten classes as before")
     adding = {each for each in _LAYERS if each.endswith("conv2")}
     expect(named == adding, "every block adds to the stream, and what is added must have as many channels")
@@ -54,14 +54,15 @@ def coupled_with_the_stem(layers: list[str]) -> str:
 
 @exercise("structure-4", share())
 def zeros_after_channels_went(zeros_left: float) -> str:
-    """What share of weights is zero after `PruneWeights(0.8) | PruneChannels(0.5)` on `digits`?"""
+    """What share of the weights is zero after `PruneWeights(0.8) | PruneChannels(0.5)` on `digits`?"""
     measured = zeros(candidate(example("digits"), "PruneWeights(0.8) | PruneChannels(0.5)"))
     expect(
         zeros_left < 0.79,
-        "not what the first step left: channels went after it, and those had more zeros than others",
+        "that is what the first step left; the channels that went after it had more zeros than the others",
     )
     expect(
-        abs(zeros_left - measured) <= 0.03, "not what is left; count them in the version, or read its report"
+        abs(zeros_left - measured) <= 0.03,
+        "that is not the share that is left; count them in the model that the recipe makes",
     )
     return "the channels that went were those with the most zeros, so fewer of the rest are zero"
 

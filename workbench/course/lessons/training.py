@@ -11,23 +11,21 @@ _WEIGHTS = ("conv1.weight", "conv2.weight", "fc1.weight", "fc2.weight")
 
 @exercise("training-1", Number(0, unit="bits"))
 def bits_of_three_values(bits: float) -> str:
-    """How many bits does a code need at least that tells three equally frequent values apart?"""
-    expect(2**bits >= 2.98, f"with {bits:g} bits fewer than three values can be told apart")
+    """At least how many bits does a code need to tell three equally frequent values apart?"""
+    expect(2**bits >= 2.98, f"with {bits:g} bits, fewer than three values can be told apart")
     expect(
         2**bits <= 3.02,
         "that is enough for more than three values; a long stream of codes needs less for each",
     )
-    return "a stream of many codes comes as close to it as you like"
+    return "a long stream of codes comes as close to that as you like"
 
 
 @exercise("training-2", Choice(("ends", "all")))
 def keep_the_ends(better: str) -> str:
-    """Which trained net is better: one bit in 'all' layers, or 8 bits in the first and last ('ends')?"""
+    """Which trained net is better: one bit in all layers ('all') or 8 bits in the first and last ('ends')?"""
     every, ends = (right("digits", f"Binarize({each}) | FineTune(5)") for each in ("", "first_last=True"))
     best = "ends" if ends > every else "all"
-    told = (
-        f"{every:.1f} % of the validation images right all in one bit, {ends:.1f} % with 8 bits at the ends"
-    )
+    told = f"one bit in all: {every:.1f} % of the validation images right; 8 at the ends: {ends:.1f} %"
     expect(better == best, told)
     return "the ends have few weights, and everything passes through them"
 
@@ -39,7 +37,7 @@ def a_better_step(rate: float) -> str:
     before = right("digits", "Quantize(2) | FineTune(5)")
     after = right("digits", f"Quantize(2) | FineTune(5, learning_rate={rate!r})")
     expect(after >= before + 3, f"with {rate:g} it gets {after:.1f} % right, with 0.001 {before:.1f} %")
-    return "free weights must travel from line to line, which takes larger steps than a last polish"
+    return "free weights must travel from line to line, which takes larger steps than a last polish does"
 
 
 @exercise("training-4", Names(_WEIGHTS))
@@ -52,7 +50,7 @@ def without_the_lie(trained: list[str]) -> str:
     missing = set(_WEIGHTS[:3]) - set(trained)
     expect(
         not missing,
-        f"the gradient of {', '.join(sorted(missing))} passes through what is not rounded",
+        f"the gradient of {', '.join(sorted(missing))} comes through the activations, which are not rounded",
     )
     return "one layer alone stands still"
 
@@ -61,6 +59,9 @@ def without_the_lie(trained: list[str]) -> str:
 def what_order_is_worth(points: float) -> str:
     """By how many points is `Quantize(2) | FineTune(5)` better than `FineTune(5) | Quantize(2)`?"""
     first, last = right("digits", "Quantize(2) | FineTune(5)"), right("digits", "FineTune(5) | Quantize(2)")
-    expect(abs(points) >= 1, "in points: 0.05 of the images are 5 points")
-    expect(abs(points - (first - last)) <= 1.5, "not what the validation images of digits give with seed 0")
-    return "training that does not know of the grid leaves weights anywhere, and rounding undoes it"
+    expect(abs(points) >= 1, "answer in points: 5 % of the images are 5 points")
+    expect(
+        abs(points - (first - last)) <= 1.5,
+        "that is not what the validation images of digits give with seed 0",
+    )
+    return "training that does not know of the grid leaves the weights anywhere, and rounding then undoes it"

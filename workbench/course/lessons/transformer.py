@@ -18,7 +18,7 @@ _MOST_PARAMETERS, _MOST_LOST, _MOST_EPOCHS = 120_000, 3, 2
 
 @exercise("transformer-1", whole(1))
 def a_split_table(parameters: float) -> str:
-    """How many parameters hold 2,048 words of 16 numbers and one 16 × 64 matrix without bias?"""
+    """How many parameters do 2,048 words of 16 numbers and a 16 × 64 matrix without bias take?"""
     expect(parameters != _WORDS * _WIDTH, "that is the table as it was, 64 numbers for each word")
     expect(parameters != _WORDS * _RANK, "these are the words; the matrix they share has parameters, too")
     shared = parameters - _WORDS * _RANK
@@ -34,7 +34,7 @@ def twice_as_long(factor: float) -> str:
     expect(
         factor != 2, "that is what the linear layers do, which treat each word alone; scores are for pairs"
     )
-    expect(factor == 2**2, "a score is there for each pair of words: count the pairs of 2, then of 4 words")
+    expect(factor == 2**2, "there is a score for each pair of words: count the pairs of 2 words, then of 4")
     return "so the share of attention grows with the length, and long texts need other ways to attend"
 
 
@@ -45,9 +45,9 @@ def the_block_it_misses(block: str) -> str:
     better = min(found, key=lambda name: found[name])
     expect(
         found[block] == found[better],
-        f"without {block} {found[block]:.1f} % are right; there is a block without which it is fewer",
+        f"without {block}, {found[block]:.1f} % are right; without another block, fewer are",
     )
-    return "the others refine what this one has found, and this task does not need it"
+    return "the others refine what this one has found, and this task does not need that"
 
 
 @exercise("transformer-4", ARecipe())
@@ -64,7 +64,7 @@ def a_small_reader(recipe: Recipe) -> str:
         f"{parameters:,} parameters are left; bits and zeros do not change their number, parts that go do",
     )
     lost = round(right("mails", "") - right("mails", str(recipe)), 6)
-    expect(lost <= _MOST_LOST, f"it loses {lost:.1f} points; train a little, or take less where it hurts")
+    expect(lost <= _MOST_LOST, f"it loses {lost:.1f} points; train a little, or remove less where it hurts")
     return "compare with a neighbour: what went, and in which order?"
 
 

@@ -108,6 +108,7 @@ class Keeper:
     ) -> None:
         self._told, self._is_busy, self._publish, self._failed = told, is_busy, publish, failed
         self._changed = threading.Condition()
+        self._saying = threading.RLock()  # one at a time, so that words do not take the place of pictures
         self._due = time.monotonic() + FIRST
         self._is_closed = False
         self._last: tuple[bool, Sequence[Block]] | None = None
@@ -123,11 +124,12 @@ class Keeper:
 
     def refresh(self) -> Still:
         """Say it now, whoever waits; what was said."""
-        told = self._told()
-        still = made(told)
-        self._last = True, told
-        self._publish(still.html)
-        return still
+        with self._saying:
+            told = self._told()
+            still = made(told)
+            self._last = True, told
+            self._publish(still.html)
+            return still
 
     def close(self) -> None:
         """Nobody displays it any more."""
@@ -165,7 +167,8 @@ class Keeper:
             return not self._is_closed
 
     def _say(self, with_pictures: bool) -> None:
-        now = with_pictures, self._told()
-        if now != self._last:
-            self._last = now
-            self._publish(made(now[1], with_pictures).html)
+        with self._saying:
+            told = self._told()
+            if self._last not in ((with_pictures, told), (True, told)):
+                self._last = with_pictures, told
+                self._publish(made(told, with_pictures).html)
