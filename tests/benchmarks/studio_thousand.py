@@ -90,6 +90,7 @@ FIVE = """
 import time, threading
 from workbench.charts import tradeoff, layers, training, validation, sensitivity
 from workbench.live.board import ChartBoard
+from workbench.panels.state import points
 import altair as alt
 def line():
     data = alt.Chart(alt.NamedData('rows'))
@@ -98,7 +99,7 @@ names = ['tradeoff-5', 'layers-5', 'training-5', 'validation-5', 'line-5']
 five = ChartBoard({'tradeoff-5': tradeoff.chart(), 'layers-5': layers.chart(), 'training-5': training.chart(),
                    'validation-5': validation.chart(), 'line-5': line()})
 told, bars, records = [], panel.session.estimates.layers(None), []
-drawn_versions = [wb.panels.points.of_version(each) for each in tree.versions[:40]]
+drawn_versions = [points.of_version(each) for each in tree.versions[:40]]
 def tick(i):
     sizes = tradeoff.Shown(head=drawn_versions[i % 40].id)
     records.append({'epoch': i / 20, 'loss': 1 / (1 + i), 'validation_accuracy': 1 - 1 / (2 + i)})
@@ -136,24 +137,35 @@ def told(name: str, took: list[float], most: float | None = None) -> bool:
 
 def armed(notebook: Notebook, act: object) -> float:
     """Do something that ends with the mouse's release; the milliseconds until the chart shows it."""
+    notebook.page.wait_for_timeout(400)  # a person's pace: what followed the last one is over
     notebook.page.evaluate(ARM)
     act()  # type: ignore[operator]
     return notebook.page.evaluate("() => window.took")
+
+
+def _is_alone(place: list[float], places: list[list[float]], apart: float = 7) -> bool:
+    """Whether a mark has no other within so many pixels."""
+    near = [each for each in places if abs(each[1] - place[1]) < apart and abs(each[2] - place[2]) < apart]
+    return len(near) == 1
 
 
 def measure_selecting(notebook: Notebook) -> list[bool]:
     """Select in a chart of a thousand, in every way there is."""
     page = notebook.page
     places = page.evaluate(PLACES)
-    step = len(places) // (REPEATS + 1)
-    chosen = [places[index * step] for index in range(1, REPEATS + 1)]
+    alone = [each for each in places if _is_alone(each, places)]  # what lies under another cannot be clicked
+    step = max(1, len(alone) // (REPEATS + 1))
+    chosen = alone[::step][:REPEATS]
 
     def click(place: list[float]) -> None:
-        page.mouse.click(place[1], place[2])
+        _, x, y = next(each for each in page.evaluate(PLACES) if each[0] == place[0])  # where it is by now
+        page.mouse.click(x, y)
 
     clicks = [armed(notebook, lambda place=place: click(place)) for place in chosen]
     page.keyboard.down("Shift")
-    shifts = [armed(notebook, lambda place=place: click(place)) for place in chosen]
+    shifts = [
+        armed(notebook, lambda place=place: click(place)) for place in chosen[:-1]
+    ]  # the last is the head
     page.keyboard.up("Shift")
     boxes = []
     left, top = (statistics.median(each[axis] for each in places) for axis in (1, 2))
@@ -190,7 +202,7 @@ def measure_slider(notebook: Notebook) -> bool:
     """Move a slider while a thousand versions rest."""
     from slider_latency import MOVE
 
-    notebook.execute("panel.recipe = 'PruneWeights(sparsity=0.3)'\npanel.wait(120)")
+    notebook.execute("panel.tab = 'Layers'\npanel.recipe = 'PruneWeights(sparsity=0.3)'\npanel.wait(120)")
     took = []
     for _ in range(REPEATS):
         took.append(notebook.page.evaluate(MOVE))

@@ -143,6 +143,15 @@ def test_click_reaches_python(notebook):
     assert notebook.python("list(board.selection('trade-off', 'pick').of('id'))") == ["1"]
 
 
+def test_click_beside_a_small_mark_means_the_nearest(notebook):
+    x, y = place_of(notebook, "1")
+    notebook.page.mouse.click(x + 6, y + 4)
+    assert notebook.wait_for_python("[list(each.of('id')) for each in heard]") == [["1"]]
+    notebook.page.mouse.click(x + 30, y + 30)  # too far: means none
+    notebook.page.mouse.click(*place_of(notebook, "2"))
+    assert notebook.wait_for_python("len(heard) == 2") and notebook.python("list(heard[1].of('id'))") == ["2"]
+
+
 def test_shift_and_a_click_say_so(notebook):
     notebook.page.mouse.click(*place_of(notebook, "1"))
     notebook.page.keyboard.down("Shift")

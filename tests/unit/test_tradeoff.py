@@ -78,6 +78,13 @@ def test_region_lies_on_the_right_side_of_swapped_axes():
     assert (region["x"], region["x2"], region["y2"]) == (0.9, pytest.approx(1.018), 350)
 
 
+def test_rings_lie_below_the_marks_so_that_they_catch_no_click_on_a_neighbour():
+    layers = [str(each) for each in tradeoff.chart().to_dict()["layer"]]
+    rings = [place for place, each in enumerate(layers) if "=== 'ring'" in each]
+    marks = [place for place, each in enumerate(layers) if "? 36 : 100" in each]
+    assert len(rings) == 2 and len(marks) == 1 and max(rings) < marks[0]
+
+
 def test_what_is_pointed_out_is_ringed_and_named():
     many = [point(str(i), 50 + i % 40, 100 + i) for i in range(60)]
     shown = Shown(head="7", picked={"8", "9"}, best="10")

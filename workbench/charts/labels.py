@@ -33,7 +33,13 @@ _PLACES = (
 
 def taken(marks: Sequence[Mapping[str, Any]], frame: Frame) -> Cells:
     """What marks cover, each with an `x` and a `y`."""
-    return {cell for mark in marks for cell in _cells(_around(*_pixel(mark, frame)))}
+    corners = {tuple(round(each / _CELL) for each in _around(*_pixel(mark, frame))) for mark in marks}
+    return {
+        (column, row)
+        for left, top, right, bottom in corners  # a thousand marks share a few hundred
+        for column in range(left, right)
+        for row in range(top, bottom)
+    }
 
 
 def place(wanted: Sequence[Mapping[str, Any]], covered: Cells, frame: Frame) -> Iterator[dict[str, Any]]:

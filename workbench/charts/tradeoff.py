@@ -82,8 +82,8 @@ def chart(x: Quantity = STORED, y: Quantity = ACCURACY) -> alt.LayerChart:
         *_interval_layers(moving.transform_filter(f"{_PREVIEW} || {_BASELINE}"), place),
         *_interval_layers(resting, place),
         *_crossing_layers(moving, resting, told),
-        *_mark_layers(moving, resting, told),
         *_ring_layers(moving, told),
+        *_mark_layers(moving, resting, told),
         *_texts(moving, place),
         _note_layer(moving),
         labels.hint_layer(moving),
@@ -195,7 +195,7 @@ def _crossing_layers(moving: alt.Chart, resting: alt.Chart, told: Mapping[str, A
 def _ring_layers(moving: alt.Chart, told: Mapping[str, Any]) -> list[alt.Chart]:
     """Rings: a full one around the version worked from and the best, a dashed one around selected ones.
 
-    They tell what the mark below tells, since it is they that the pointer meets.
+    They lie below the marks, so that a click on a neighbour meets it; they tell what their mark tells.
     """
     ring = moving.encode(**told).transform_filter(f"datum.kind === 'ring' && {_WHOLE}")
     look = {"shape": "circle", "stroke": theme.ink(), "opacity": 1}

@@ -16,6 +16,8 @@ const VARIABLES = {
 };
 const ACCENT = { true: "#0072B2", false: "#56B4E9" }; // by whether the theme is light
 const ERRORS_ONLY = 1; // Vega also warns of what is meant here: layers without rows, a height that follows them
+const NEAR = 8; // pixels; small marks are hard to hit
+const FRAME = 16; // ms; who was not drawn for so long is drawn at once
 const CALM_PAUSE = 300; // ms between drawings for people who asked for less motion
 
 function vegaEmbed() {
@@ -46,6 +48,14 @@ function sourcesOf(spec) {
   if (!spec || typeof spec !== "object") return ["rows"];
   const own = !Array.isArray(spec) && spec.data?.name ? [spec.data.name] : [];
   return [...own, ...Object.values(spec).flatMap(sourcesOf)];
+}
+
+/** The symbols of a scene, all of them in the plot's coordinates where they are marks of the one plot. */
+function* symbolsOf(mark) {
+  for (const item of mark.items ?? []) {
+    if (mark.marktype === "symbol") yield item;
+    if (mark.marktype === "group") for (const inner of item.items ?? []) yield* symbolsOf(inner);
+  }
 }
 
 /** One chart in one place of the page. */
@@ -160,12 +170,15 @@ class Figure {
   recolor() {
     if (!this.view) return;
     const style = getComputedStyle(this.figure);
-    for (const [name, variable] of Object.entries(VARIABLES)) {
-      this.view.signal(name, style.getPropertyValue(variable).trim() || FALLBACK[name]);
-    }
     const { jpThemeLight, wbCharts } = document.body.dataset; // the second is chosen in the front end's settings
     const isLight = wbCharts ? String(wbCharts === "light") : jpThemeLight;
-    this.view.signal("accent", ACCENT[isLight] ?? ACCENT[true]);
+    const colours = { accent: ACCENT[isLight] ?? ACCENT[true] };
+    for (const [name, variable] of Object.entries(VARIABLES)) {
+      colours[name] = style.getPropertyValue(variable).trim() || FALLBACK[name];
+    }
+    // a chart that was not made for a board has none of these, and keeps its colours
+    const known = (this.board.model.get("specs")[this.name]?.params ?? []).map(({ name }) => name);
+    for (const name of known) if (name in colours) this.view.signal(name, colours[name]);
     this.view.runAsync();
   }
 
@@ -180,8 +193,10 @@ class Figure {
         continue;
       }
       // not by the signal: a click on what is selected already changes none, yet says something
-      this.view.addEventListener("click", ({ shiftKey }, item) => {
-        if (item?.datum) later(() => this.reportPoints(name, shiftKey));
+      this.view.addEventListener("click", (event, item) => {
+        const datum = this.meant(event, item, select.fields);
+        const point = datum && Object.fromEntries(select.fields.map((field) => [field, datum[field]]));
+        if (point) this.board.tell(this.name, name, { points: [point], shift: event.shiftKey });
       });
     }
   }
@@ -191,8 +206,16 @@ class Figure {
     this.isClearing = null;
   }
 
-  reportPoints(name, shift) {
-    this.board.tell(this.name, name, { points: this.points(name), shift });
+  /** The row a click means: of the mark below the pointer, else of the nearest symbol within a few pixels. */
+  meant({ clientX, clientY }, item, fields) {
+    const isOne = (datum) => datum && fields.every((field) => field in datum);
+    if (isOne(item?.datum)) return item.datum;
+    const { x, y } = this.canvas.querySelector("canvas").getBoundingClientRect();
+    const { left, top } = this.view.padding();
+    const [right, down] = this.view.origin();
+    const distance = (mark) => Math.hypot(mark.x - (clientX - x - left - right), mark.y - (clientY - y - top - down));
+    const near = [...symbolsOf(this.view.scenegraph().root)].filter((mark) => isOne(mark.datum) && distance(mark) < NEAR);
+    return near.sort((one, other) => distance(one) - distance(other))[0]?.datum;
   }
 
   /** Take a rectangle away without telling anybody: it is no longer what is selected. */
@@ -202,12 +225,6 @@ class Figure {
     this.isClearing = name;
     for (const field of fields) this.view.signal(`${name}_${field}`, null);
     this.view.runAsync();
-  }
-
-  points(name) {
-    return this.view.data(`${name}_store`).map(({ fields, values }) =>
-      Object.fromEntries(fields.map(({ field }, at) => [field, values[at]])),
-    );
   }
 
   dispose() {
@@ -260,8 +277,17 @@ class Board {
     if (!known || part.revision >= known.revision) this.latest.set(name, { ...part, buffers });
   }
 
+  /** Draw what is new: at once, before the page turns to other messages, but no more often than it paints. */
   schedule() {
-    this.onFrame("draw", () => this.figures.forEach((figure) => figure.draw()));
+    const now = performance.now();
+    if (this.calm.matches || this.frames.has("draw") || now - (this.drawnAt ?? 0) < FRAME) {
+      this.onFrame("draw", () => this.draw());
+    } else this.draw();
+  }
+
+  draw() {
+    this.drawnAt = performance.now();
+    this.figures.forEach((figure) => figure.draw());
   }
 
   /** Do a thing once, on the next frame, however often it is asked for until then. */

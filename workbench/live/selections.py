@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class PointSelection:
-    """Marks that were clicked: the values of the selection's fields, one mapping per mark.
+    """A mark that was clicked, or the nearest to a click: the values of the selection's fields.
 
     Attributes:
         is_adding: with the shift key, which adds to what is selected or takes it away.

@@ -33,6 +33,7 @@ from workbench.recipe import Recipe
 
 if TYPE_CHECKING:
     from workbench.exploration.limits import Limits
+    from workbench.panels.paper.blocks import Block
     from workbench.preview import Preview
     from workbench.versions import Version, VersionTree
     from workbench.workload import Workload
@@ -228,6 +229,12 @@ class Workbench(Readable):
             self._views = (*self._views, view)
             self._show(view)
 
+    def told(self) -> list[Block]:
+        """What the panel says, as blocks to read; of tabs that are not open, too."""
+        for view in self._details.hidden if self._details is not None else ():
+            self._show(view)
+        return super().told()
+
     def close(self) -> None:
         """Stop what runs and free every widget of the panel."""
         if self._is_closed:
@@ -254,12 +261,13 @@ class Workbench(Readable):
     def _changed(self, topics: Collection[str]) -> None:
         """Let the views that show one of these topics show it; one thread at a time draws."""
         with self._drawing:
+            hidden = self._details.hidden if self._details is not None else ()
             for view in self.views:
-                if not self._is_closed and any(each in topics for each in view.topics):
+                if view not in hidden and not self._is_closed and any(each in topics for each in view.topics):
                     self._refresh(view)
 
     def _show(self, view: Any) -> None:
-        """Draw a view that is new."""
+        """Draw a view that is new, or has been hidden."""
         with self._drawing:
             self._refresh(view)
 

@@ -469,7 +469,13 @@ class Session:
             self.tree.remeasured(version.id, lambda report: report.timed(latency))
 
     def _estimate(self) -> None:
-        """Preview the recipe, unless it has been measured."""
+        """Preview the recipe, unless it has been measured: then what is left to learn waits for the views."""
+        if self.version is not None:
+            self._telling.after(self._estimate_now)
+        else:
+            self._estimate_now()
+
+    def _estimate_now(self) -> None:
         if (version := self.version) is not None:
             self.estimates.look_at(version, self.start, self.names)
         else:

@@ -39,6 +39,13 @@ class Telling:
         else:
             self._say((topic,))
 
+    def after(self, action: Callable[[], None]) -> None:
+        """Do something once what is done together has been told, however often it is asked for; else now."""
+        if getattr(self._here, "waiting", None) is not None:
+            self._here.after[action] = True
+        else:
+            action()
+
     @contextmanager
     def together(self) -> Iterator[None]:
         """What this thread tells meanwhile is told at the end, at once and each topic once."""
@@ -46,12 +53,15 @@ class Telling:
             yield
             return
         waiting = self._here.waiting = dict[str, bool]()
+        after = self._here.after = dict[Callable[[], None], bool]()
         try:
             yield
         finally:
             self._here.waiting = None
             if waiting:
                 self._say(waiting)
+            for action in after:
+                action()
 
     def _say(self, topics: Collection[str]) -> None:
         for observer in list(self._observers):

@@ -17,17 +17,14 @@ class DetailsBox:
 
     Args:
         tabs: classes of views with a `title`, each made from session and board.
-        made: `made(view)` hears of each that has been made; of the first, at once.
-
-    Attributes:
-        views: those that have been looked at, in the order of the tabs.
+        shown: `shown(view)` draws the one that is looked at from now on; the first, at once.
     """
 
     def __init__(
-        self, session: Session, board: ChartBoard, tabs: Sequence[Any], made: Callable[[Any], None]
+        self, session: Session, board: ChartBoard, tabs: Sequence[Any], shown: Callable[[Any], None]
     ) -> None:
         self._session, self._board = session, board
-        self._tabs, self._made = tabs, made
+        self._tabs, self._shown = tabs, shown
         self._views: dict[int, Any] = {}
         places = [ipywidgets.VBox() for _ in tabs]
         self.widget = ipywidgets.Tab(places, titles=[each.title for each in tabs], selected_index=0)
@@ -36,8 +33,13 @@ class DetailsBox:
 
     @property
     def views(self) -> list[Any]:
-        """The views there are."""
+        """Those that have been looked at, in the order of the tabs; the others are not made yet."""
         return [self._views[place] for place in sorted(self._views)]
+
+    @property
+    def hidden(self) -> list[Any]:
+        """Those that have been looked at, and are not now: drawn again when they are."""
+        return [each for each in self.views if each is not self._views.get(self.widget.selected_index)]
 
     @property
     def title(self) -> str:
@@ -62,8 +64,9 @@ class DetailsBox:
         """Make what is looked at, where it is not there; tell all that ask for it whether they are seen."""
         if index is not None and index not in self._views:
             view = self._views[index] = self._tabs[index](self._session, self._board)
-            self._made(view)
             self.widget.children[index].children = (view.widget,)
+        if index is not None:
+            self._shown(self._views[index])
         for place, each in self._views.items():
             if (opened := getattr(each, "opened", None)) is not None:
                 opened(place == index)
