@@ -294,6 +294,23 @@ def test_selecting_a_version_puts_its_recipe_into_the_controls(session):
     assert "no version 'v9'" in session.error
 
 
+def test_recipe_is_previewed_once_the_version_it_spelled_is_no_longer_the_head(session, work):
+    session.write("PruneWeights(sparsity=0.5)")
+    session.run()
+    session.wait()
+    session.write("PruneWeights(sparsity=0.9)")
+    session.wait()
+    session.select("v1")
+    session.wait()
+    assert session.version is not None
+    import workbench as wb
+
+    wb.compress(work, "PruneWeights(sparsity=0.2)", tree=session.tree)  # by another cell
+    session.wait()
+    assert session.version is None and str(session.recipe) == "PruneWeights(sparsity=0.5)"
+    assert session.estimates.preview.recipe == session.recipe  # not what was previewed before
+
+
 def test_version_made_elsewhere_is_seen(session, work):
     import workbench as wb
 

@@ -126,6 +126,12 @@ def test_masks_leave_the_latency_and_say_why(session):
     )
 
 
+def test_zeros_of_a_grid_are_not_all_that_makes_the_file_small(session):
+    session.write("PruneWeights(sparsity=0.5) | Quantize(weights=4)")
+    session.wait()
+    assert " zeros and 4-bit weights make the file small; " in strip_of(session).sentence
+
+
 def test_another_structure_is_timed_beside_the_original_when_the_hand_rests(session):
     session.write("PruneChannels(ratio=0.5)")
     session.wait()

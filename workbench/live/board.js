@@ -96,7 +96,7 @@ class Figure {
     const turn = (this.turn = (this.turn ?? 0) + 1);
     this.isBuilding = true; // meanwhile the old view keeps its rows: those of the new one mean something else
     try {
-      await this.embed(turn);
+      await this.board.inTurn(() => this.embed(turn));
     } finally {
       if (turn === this.turn) this.isBuilding = false;
     }
@@ -104,6 +104,7 @@ class Figure {
   }
 
   async embed(turn) {
+    if (turn !== this.turn) return; // while it waited for its turn another build was asked for
     const spec = this.board.model.get("specs")[this.name];
     const embed = await vegaEmbed();
     const font = getComputedStyle(this.figure).getPropertyValue("--jp-ui-font-family") || "sans-serif";
@@ -242,6 +243,7 @@ class Board {
     this.figures = new Set();
     this.latest = new Map();
     this.frames = new Map();
+    this.building = Promise.resolve();
     this.told = 0;
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     this.themes = new MutationObserver(() => this.recolor());
@@ -288,6 +290,13 @@ class Board {
   draw() {
     this.drawnAt = performance.now();
     this.figures.forEach((figure) => figure.draw());
+  }
+
+  /** Build one chart after the other, and let the page paint in between: the first is seen before the last is there. */
+  inTurn(build) {
+    const built = this.building.then(build);
+    this.building = built.catch(() => {}).then(() => new Promise((resolve) => setTimeout(resolve)));
+    return built;
   }
 
   /** Do a thing once, on the next frame, however often it is asked for until then. */

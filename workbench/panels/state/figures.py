@@ -286,7 +286,11 @@ def _dense(preview: Preview, zeros: float, runtime: str) -> str:
     """Why zeros do not make it faster, where there are many."""
     if zeros < _MANY_ZEROS or not is_timed_alike(preview, runtime):
         return ""
-    return f"{units.share(zeros, 0)} zeros make the file small; dense kernels still multiply them."
+    said = f"{units.share(zeros, 0)} zeros"
+    narrowest = min((each.bits for each in preview.layers if each.parameters), default=32)
+    if narrowest < 16:  # a grid; half precision is one that processors know
+        return f"{said} and {narrowest:g}-bit weights make the file small; dense kernels still multiply every weight."
+    return f"{said} make the file small; dense kernels still multiply them."
 
 
 def _macs(macs: int | None, known: Known, detail: str) -> Figure:

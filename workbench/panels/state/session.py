@@ -93,6 +93,7 @@ class Session:
         self._clock = clock
         self._lock = threading.RLock()
         self._telling = Telling()
+        self._is_looking = False  # at a version, so that nothing is previewed
         self._take(work, tree)
         start = None if recipe is not None else starting.known_start(self.tree.head, self.tree)
         self._moments = Moments(Moment(Draft.of(self._first(recipe)), self._head_id(), start))
@@ -476,7 +477,9 @@ class Session:
             self._estimate_now()
 
     def _estimate_now(self) -> None:
-        if (version := self.version) is not None:
+        version = self.version
+        self._is_looking = version is not None
+        if version is not None:
             self.estimates.look_at(version, self.start, self.names)
         else:
             self.estimates.ask(self.recipe, self.names, self.start)
@@ -526,7 +529,8 @@ class Session:
                 self._moments = self._moments.then(Moment(self.draft, self._head_id(), start))
             elif is_gone:
                 self._moments = self._moments.amended(Moment(self.draft, now.head, None))
-        if self.version is not None or is_gone:
+        is_bare = self._is_looking and self.version is None  # what was shown is no longer the head
+        if self.version is not None or is_gone or is_bare:
             self._estimate()
         if is_gone:
             self._say("the version that Run went on from was deleted; it begins from the original again")
