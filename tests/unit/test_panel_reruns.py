@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import statistics
 import weakref
 
 import pytest
@@ -12,9 +13,9 @@ import small
 import workbench.panels as panels
 from workbench.versions import VersionTree
 
-TIMES = 12
-SETTLED = 4  # runs until caches and threads of torch are there
-MOST = 0.5  # MB a run may add on average; a studio that is left behind adds several
+TIMES = 26
+SETTLED = 10  # runs until caches and threads of torch are there
+MOST = 0.35  # MB a run may add on average; a studio that is left behind adds several
 
 
 @pytest.mark.parametrize("name", panels.__all__)
@@ -48,7 +49,7 @@ def test_closed_panel_that_the_notebook_still_holds_is_light():
         gc.collect()
         if number == 3:
             before = len(gc.get_objects())
-    assert (len(gc.get_objects()) - before) / 4 < 500  # 5,000 objects of a living one
+    assert (len(gc.get_objects()) - before) / 4 < 300  # 4,000 objects of a living one
 
 
 @pytest.mark.slow
@@ -58,4 +59,5 @@ def test_running_the_cell_again_leaves_no_widgets_threads_or_memory(tmp_path):
     settled = left[SETTLED:]
     assert len({each.widgets for each in left}) == 1
     assert max(each.threads for each in settled) <= settled[0].threads + 1  # one may be ending
-    assert (settled[-1].memory - settled[0].memory) / len(settled) <= MOST
+    first, last = (statistics.median(each.memory for each in some) for some in (settled[:5], settled[-5:]))
+    assert (last - first) / (len(settled) - 5) <= MOST, [each.memory for each in left]

@@ -289,7 +289,7 @@ def _dense(preview: Preview, zeros: float, runtime: str) -> str:
     said = f"{units.share(zeros, 0)} zeros"
     narrowest = min((each.bits for each in preview.layers if each.parameters), default=32)
     if narrowest < 16:  # a grid; half precision is one that processors know
-        return f"{said} and {narrowest:g}-bit weights make the file small; dense kernels still multiply every weight."
+        said += f" and {narrowest:g}-bit weights"
     return f"{said} make the file small; dense kernels still multiply them."
 
 
