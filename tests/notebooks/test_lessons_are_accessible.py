@@ -81,6 +81,8 @@ def test_pictures_have_words_and_their_figures_as_a_table(notebook):
         for each in pictures:
             told = each.metadata.get("image/png", {}).get("alt", "")
             assert len(told) > SHORT, cell.source[:200]
+            html = each.data.get("text/html", "")  # JupyterLab takes no words from the metadata
+            assert all(map(len, re.findall(r'<img [^>]*alt="([^"]*)"', html))) and "<img " in html
         assert len(tables) >= len(pictures), f"no table beside the picture of: {cell.source[:200]}"
         assert not any("image/svg+xml" in each.get("data", {}) for each in cell.outputs), "it has no words"
 
