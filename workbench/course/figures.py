@@ -30,8 +30,6 @@ def figure(
             Rows that do not have all of them (lines, hints) are left out.
         width: of the picture on the page, in pixels.
     """
-    from IPython.display import display
-
     from workbench.live.still import png
     from workbench.magics import here
     from workbench.magics.display import show
@@ -40,7 +38,7 @@ def figure(
     if here.shell() is None:
         print(f"{words}\n{table}")
         return
-    display(_Picture(png(picture), words, width))
+    show(_Picture(png(picture), words, width))
     show(table)
 
 
@@ -95,7 +93,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class _Picture:
-    """A PNG with its words: as HTML, since JupyterLab shows no alternative text of an image, and as it is."""
+    """A PNG with its words; as HTML, since JupyterLab gives an image in an output no alternative text."""
 
     data: bytes
     words: str
@@ -109,9 +107,6 @@ class _Picture:
         return (
             f'<img class="workbench-picture" alt="{escape(self.words)}" width="{self.width}" src="{source}">'
         )
-
-    def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
-        return self.data, {"alt": self.words, "width": self.width}
 
 
 def _text(value: Any) -> str:
