@@ -54,6 +54,11 @@ def test_what_a_stranger_wrote_is_escaped():
     assert "<script>" not in judge("quantization-4", "<script>")._repr_html_()
 
 
+def test_names_of_code_look_like_code():
+    verdict = Verdict("a-1", "off", "`digits` is < 2.")
+    assert "<code>digits</code> is &lt; 2." in verdict._repr_html_() and "`digits`" in str(verdict)
+
+
 def test_a_check_changes_no_random_numbers():
     torch.manual_seed(3)
     np.random.seed(3)
@@ -151,7 +156,8 @@ def test_a_picture_has_words_and_a_table(shell):
     with capture_output() as caught:
         figure(chart, "Two points, rising.", rows, {"x": "across", "y": "up"})
     picture, table = caught.outputs
-    assert picture.metadata["image/png"]["alt"] == "Two points, rising."
+    assert set(picture.data) == {"text/plain", "text/html"}
+    assert 'alt="Two points, rising."' in picture.data["text/html"]
     html = table.data["text/html"]
     assert html.count("<tr>") == 3 and '<th scope="col">across</th>' in html and "0.1235" in html
     assert "0.1235" in table.data["text/plain"]
@@ -160,6 +166,8 @@ def test_a_picture_has_words_and_a_table(shell):
 def test_long_tables_are_thinned_and_keep_their_ends():
     found = Figures.of([{"n": n} for n in range(1000)])
     assert len(found.rows) <= 42 and found.rows[0] == ("0",) and found.rows[-1] == ("999",)
+    assert "every 25th row and the last" in str(found) and "every 25th row" in found._repr_html_()
+    assert "every" not in str(Figures.of([{"n": n} for n in range(40)]))
 
 
 def test_what_checks_try_is_what_compress_makes():

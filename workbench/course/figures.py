@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 _MOST = 40  # rows of the table beside a picture
+_ORDINALS = {2: "second", 3: "third"}
 _TITLE = "The figures of the picture above as a table"
 
 
@@ -42,25 +44,35 @@ def figure(
 
 @dataclass(frozen=True)
 class Figures:
-    """A table that folds: rows of texts under a header."""
+    """A table that folds: rows of texts under a header.
+
+    Attributes:
+        stride: 1, or of long tables: which rows are shown, every second, third, ... one and the last.
+    """
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    stride: int = 1
 
     @classmethod
     def of(
         cls, rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str] | Sequence[str] | None = None
     ) -> Figures:
-        """The table of some rows; of many rows every second, third, ... one and the last."""
+        """The table of some rows; of many rows every second, third, ... one and the last, and it says so."""
         rows = list(rows)
         shown = list(dict.fromkeys(key for row in rows for key in row)) if columns is None else columns
         names = shown if isinstance(columns, Mapping) else {key: key for key in shown}
         kept = [row for row in rows if columns is None or all(key in row for key in names)]
         stride = -(-len(kept) // _MOST) or 1
         thinned = [row for place, row in enumerate(kept) if place % stride == 0 or place == len(kept) - 1]
-        return cls(
-            tuple(names.values()), tuple(tuple(_text(row.get(key)) for key in names) for row in thinned)
-        )
+        texts = tuple(tuple(_text(row.get(key)) for key in names) for row in thinned)
+        return cls(tuple(names.values()), texts, stride)
+
+    @property
+    def title(self) -> str:
+        if self.stride == 1:
+            return _TITLE
+        return f"{_TITLE} (every {_ORDINALS.get(self.stride, f'{self.stride}th')} row and the last)"
 
     def __str__(self) -> str:
         widths = [max(map(len, column)) for column in zip(self.header, *self.rows, strict=True)]
@@ -68,7 +80,7 @@ class Figures:
             "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
             for row in (self.header, *self.rows)
         )
-        return "\n".join([f"{_TITLE}:", *lines])
+        return "\n".join([f"{self.title}:", *lines])
 
     __repr__ = __str__
 
@@ -76,12 +88,12 @@ class Figures:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.header)
         body = "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in self.rows)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return f'<details class="workbench-figures"><summary>{_TITLE}</summary>{table}</details>'
+        return f'<details class="workbench-figures"><summary>{self.title}</summary>{table}</details>'
 
 
 @dataclass(frozen=True)
 class _Picture:
-    """A PNG with its words."""
+    """A PNG with its words; as HTML, since JupyterLab gives an image in an output no alternative text."""
 
     data: bytes
     words: str
@@ -90,8 +102,11 @@ class _Picture:
     def __repr__(self) -> str:
         return "a picture; what it shows in words is its alternative text, its figures stand below it"
 
-    def _repr_png_(self) -> tuple[bytes, dict[str, Any]]:
-        return self.data, {"alt": self.words, "width": self.width}
+    def _repr_html_(self) -> str:
+        source = f"data:image/png;base64,{base64.b64encode(self.data).decode()}"
+        return (
+            f'<img class="workbench-picture" alt="{escape(self.words)}" width="{self.width}" src="{source}">'
+        )
 
 
 def _text(value: Any) -> str:

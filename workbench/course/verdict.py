@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from html import escape
 from typing import Literal
 
 State = Literal["right", "off", "open", "unreadable", "unknown"]
+
+_CODE = re.compile(r"`([^`]+)`")
 
 # sign, words and the colour of the edge; the words alone say everything
 _LOOKS: dict[State, tuple[str, str, str]] = {
@@ -47,4 +50,5 @@ class Verdict:
         sign, headline, colour = _LOOKS[self.state]
         style = f"border-left:4px solid {colour};padding:.2em .8em;margin:.2em 0"
         first = f'<strong><span aria-hidden="true">{sign}</span> {escape(self.name)}: {headline}.</strong>'
-        return f'<div role="status" style="{style}">{first} {escape(self.words)}</div>'
+        words = _CODE.sub(r"<code>\1</code>", escape(self.words))
+        return f'<div role="status" style="{style}">{first} {words}</div>'

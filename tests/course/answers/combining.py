@@ -7,11 +7,11 @@ CASES = {
         right=128, wrong=[(15.4, "multiply"), (32, "too little"), (512, "too much"), (0.5, "at least 1")]
     ),
     "combining-2": Case(
-        right=["Factorize", "PruneChannels"],
+        right=["Factorize", "Quantize", "Ternarize"],
         wrong=[
-            (["Factorize", "PruneChannels", "Quantize"], "after Quantize"),
-            (["Factorize"], "1 more"),
-            ([], "2 more"),
+            (["Factorize", "PruneChannels", "Quantize"], "after PruneChannels"),
+            (["Factorize", "Quantize"], "1 more"),
+            ([], "3 more"),
             (["Prune"], "names among"),
         ],
     ),

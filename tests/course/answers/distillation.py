@@ -5,8 +5,8 @@ from cases import Case
 CASES = {
     "distillation-1": Case(right=2, wrong=[(1, "hotter"), (4, "cooler"), (0, "above 0")]),
     "distillation-2": Case(
-        right=125_810,
-        wrong=[(125_600, "bias"), (133_305, "as many as they were"), (125_800, "outputs"), (10, "three")],
+        right=61_035,
+        wrong=[(60_925, "bias"), (66_653, "as many as they were"), (61_025, "outputs"), (10, "three")],
     ),
     "distillation-3": Case(right=11, wrong=[(4, "still gets"), (50, "already at 49")]),
     "distillation-4": Case(

@@ -2,7 +2,7 @@
 
 from cases import Case
 
-STREAM = ["blocks.0.conv2", "blocks.1.conv2", "blocks.2.conv2"]
+READERS = ["blocks.0.conv1", "blocks.1.conv1", "blocks.2.conv1"]
 
 CASES = {
     "structure-1": Case(
@@ -19,11 +19,12 @@ CASES = {
         right=0.6, wrong=[(0.9, "too far"), (0.3, "further"), (0.61, "multiple"), (60, "like 0.8")]
     ),
     "structure-3": Case(
-        right=["stem", *STREAM],
+        right=["head", *READERS],
         wrong=[
-            (["blocks.0.conv1", *STREAM], "conv2 of the same block"),
-            ([*STREAM, "head"], "ten classes"),
-            (STREAM[:1], "every block"),
+            (["blocks.0.conv2", *READERS], "conv1 of the same block"),
+            (["stem", *READERS], "the image"),
+            (READERS, "last block"),
+            ([READERS[0], "head"], "every block"),
             (["stem", "blocks.7.conv2"], "did you mean"),
         ],
     ),

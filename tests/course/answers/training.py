@@ -5,7 +5,7 @@ from math import log2
 from cases import Case
 
 CASES = {
-    "training-1": Case(right=log2(3), wrong=[(1.5, "fewer"), (2, "long stream")]),
+    "training-1": Case(right=log2(5), wrong=[(2, "fewer"), (3, "long stream")]),
     "training-2": Case("ends", [("all", "at the ends"), ("both", "one of")], is_slow=True),
     "training-3": Case(
         right=0.01,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from workbench.recipe import Recipe
 
 _WHOLE = 0.999
-_NEXT = ("PruneChannels", "Factorize", "Quantize", "ShareWeights", "Binarize", "Cast")
+_NEXT = ("PruneWeights", "PruneChannels", "Factorize", "Quantize", "Ternarize", "Cast")
 _FOUR = ("Factorize", "PruneChannels", "PruneWeights", "Quantize")
 
 
@@ -31,23 +31,24 @@ def the_claim_of_a_chain(times: float) -> None:
 
 
 @exercise("combining-2", Names(_NEXT))
-def who_takes_the_zeros(names: list[str]) -> str:
-    """Which techniques leave fewer zeros standing than `PruneWeights(0.8)` has promised?"""
-    zeros = "PruneWeights(sparsity=0.8)"
+def who_takes_the_values(names: list[str]) -> str:
+    """Which techniques do not leave the whole promise of `ShareWeights(16)` standing?"""
+    sharing = "ShareWeights(clusters=16)"
     breaking = set()
     for name in _NEXT:
-        made = version(example("digits"), f"{zeros} | {name}()")
-        kept = [each.kept for each in made.promises if each.by == zeros]
+        made = version(example("digits"), f"{sharing} | {name}()")
+        kept = [each.kept for each in made.promises if each.by == sharing]
         if min(kept) < _WHOLE:
             breaking.add(name)
     expect(
-        not (innocent := sorted({*names} - breaking)), f"after {listed(innocent)} all zeros are still there"
+        not (innocent := sorted({*names} - breaking)),
+        f"after {listed(innocent)} there are still no more than 16 values",
     )
     missing = len(breaking - {*names})
     expect(
         not missing, f"{missing} more {'does' if missing == 1 else 'do'}: try each, and read version.standing"
     )
-    return "what changes the structure changes what a promise about single weights can mean"
+    return "a weight has one set of values, the last one, and new layers have values of their own"
 
 
 @exercise("combining-3", ARecipe())

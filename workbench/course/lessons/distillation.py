@@ -23,15 +23,15 @@ def temperature_for_a_ratio(temperature: float) -> None:
 
 
 @exercise("distillation-2", whole(1))
-def parameters_of_half_the_width(count: float) -> None:
-    """How many parameters does a 784-300-100-10 net keep with half the neurons in both hidden layers?"""
-    widths = (784, 150, 50, 10)
+def parameters_of_a_quarter_of_the_width(count: float) -> None:
+    """How many parameters does a 784-300-100-10 net keep with a quarter of its hidden neurons?"""
+    widths = (784, 75, 25, 10)
     weights = sum(a * b for a, b in pairwise(widths))
     expect(count >= weights, "three layers: each has its inputs times its outputs in weights")
     expect(count > weights, "and a bias for each neuron")
     expect(
         count - weights <= sum(widths[1:]),
-        "inputs and outputs stay as many as they were; only the middle is halved",
+        "inputs and outputs stay as many as they were; only the hidden layers are narrower",
     )
     expect(count - weights >= sum(widths[1:]), "the outputs have biases, too")
 

@@ -27,10 +27,10 @@ def scale_of_a_channel(scale: float) -> None:
 
 @exercise("quantization-2", Number(0, unit="bits"))
 def bits_with_scales(bits: float) -> None:
-    """How many bits does a 4-bit weight take in all, with a 16-bit scale for each group of 32?"""
+    """How many bits does a 4-bit weight take in all, with a 16-bit scale for each group of 64?"""
     expect(bits > 4, "the scale takes space, too: share it out among the weights that use it")
     expect(bits < 20, "a scale is stored once for its group, not for each weight")
-    expect(abs(32 * bits - (32 * 4 + 16)) < 1e-6, "add up what a group of 32 takes, and divide by 32")
+    expect(abs(64 * bits - (64 * 4 + 16)) < 1e-6, "add up what a group of 64 takes, and divide by 64")
 
 
 @exercise("quantization-3", whole(1, 16, unit="bits"))
@@ -55,14 +55,16 @@ def clips_most(calibration: str) -> str:
 
 @exercise("quantization-5", ARecipe())
 def bits_per_layer(recipe: Recipe) -> str:
-    """Which `Quantize` step makes `digits` smaller than `Quantize(4)` does, and costs at most a point?"""
-    from workbench.recipe import Recipe
+    """Which `Quantize` beats the file of `mixed_precision(digits, max_drop=0.005)`, for at most a point?"""
+    from workbench import mixed_precision
 
     others = [type(step).__name__ for step in recipe if type(step).__name__ != "Quantize"]
     expect(not others and len(recipe) == 1, "write one step, Quantize, with options of your choice")
     digits = example("digits")
-    size, limit = packed_bytes(digits, recipe), packed_bytes(digits, Recipe.parse("Quantize(4)"))
-    expect(size < limit, f"its file has {size:,} bytes, that of Quantize(4) {limit:,}")
+    size, limit = (
+        packed_bytes(digits, each) for each in (recipe, mixed_precision(digits, max_drop=0.005).step)
+    )
+    expect(size < limit, f"its file has {size:,} bytes, that of the step to beat {limit:,}")
     lost = points_lost(digits, recipe)
     expect(lost <= 1, f"it loses {lost:.1f} points of validation accuracy")
     return "some layers need fewer bits than others"

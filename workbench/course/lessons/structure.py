@@ -41,15 +41,16 @@ def far_without_training(ratio: float) -> str:
 
 
 @exercise("structure-3", Names(_LAYERS))
-def coupled_with_the_stem(layers: list[str]) -> str:
-    """Which other layers lose an output channel when one that `stem` writes is removed?"""
-    named = set(layers) - {"stem"}
-    inner = sorted(each for each in named if each.endswith("conv1"))
-    expect(not inner, f"what {', '.join(inner)} makes is read only by the conv2 of the same block")
-    expect("head" not in named, "the head loses inputs, not outputs: it makes ten classes as before")
-    adding = {each for each in _LAYERS if each.endswith("conv2")}
-    expect(named == adding, "every block adds to the stream, and what is added must have as many channels")
-    return "they write into one stream"
+def readers_of_the_stream(layers: list[str]) -> str:
+    """Which layers lose an input when a channel that `stem` writes is removed?"""
+    named = set(layers)
+    expect("stem" not in named, "the stem reads the image, which is as it was")
+    inner = sorted(each for each in named if each.endswith("conv2"))
+    expect(not inner, f"what {', '.join(inner)} reads is made by the conv1 of the same block")
+    expect("head" in named, "who reads what comes out of the last block?")
+    reading = {each for each in _LAYERS if each.endswith("conv1")}
+    expect(reading <= named, "every block reads the stream")
+    return "they read one stream, and make as many outputs as before"
 
 
 @exercise("structure-4", share())

@@ -10,12 +10,12 @@ _WEIGHTS = ("conv1.weight", "conv2.weight", "fc1.weight", "fc2.weight")
 
 
 @exercise("training-1", Number(0, unit="bits"))
-def bits_of_three_values(bits: float) -> str:
-    """At least how many bits does a code need to tell three equally frequent values apart?"""
-    expect(2**bits >= 2.98, f"with {bits:g} bits, fewer than three values can be told apart")
+def bits_of_five_values(bits: float) -> str:
+    """At least how many bits does a code need to tell five equally frequent values apart?"""
+    expect(2**bits >= 4.98, f"with {bits:g} bits, fewer than five values can be told apart")
     expect(
-        2**bits <= 3.02,
-        "that is enough for more than three values; a long stream of codes needs less for each",
+        2**bits <= 5.02,
+        "that is enough for more than five values; a long stream of codes needs less for each",
     )
     return "a long stream of codes comes as close to that as you like"
 
