@@ -44,12 +44,11 @@ def test_quickstart_is_an_app(browser, tmp_path):
         page.wait_for_function(f"() => ({RECIPE})() === 'PruneWeights(sparsity=0.5) | Quantize(weights=5)'")
         drag(page, "sparsity", 40)
         page.wait_for_function("() => !document.querySelector('.wb-recipe textarea').value.includes('=0.5)')")
-        recipe = text.input_value()
-
         page.locator(".wb-run").click()
         page.wait_for_function(
             "() => /made in/.test(document.querySelector('.wb-status').innerText)", timeout=120_000
         )
+        recipe = text.input_value()  # of where the slider has come to rest
         page.get_by_role("tab", name="Versions").click()
         page.locator(".wb-save input").fill("small.safetensors")
         page.locator(".wb-save button", has_text="Save").click()
