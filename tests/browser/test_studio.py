@@ -100,13 +100,13 @@ def test_stop_is_seen_at_once_and_keeps_what_there_is(studio):
 def test_training_curve_is_drawn(studio):
     studio.execute("panel.recipe = 'FineTune(epochs=2)'\npanel.run()\npanel.wait(120)")
     studio.page.get_by_role("tab", name="Training").click()
-    curve = "document.querySelector('[data-chart=training]').view"
+    curve = "document.querySelector('[data-chart=training]')?.view"
     studio.page.wait_for_function(
         f"() => {curve}?.data('rows').filter((row) => row.kind === 'loss').length > 10"
     )
     studio.page.wait_for_function(
-        "() => document.querySelector('[data-chart=validation]').view?.data('rows')"
-        ".some((row) => row.kind === 'epoch' && row.epoch === 2)"
+        "() => document.querySelector('[data-chart=validation]')?.view?.data('rows')"
+        "?.some((row) => row.kind === 'epoch' && row.epoch === 2)"
     )
     studio.page.get_by_role("tab", name="Layers").click()
 
