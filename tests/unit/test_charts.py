@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from dataclasses import replace
@@ -242,6 +243,29 @@ def test_labels_neither_overlap_nor_cover_marks():
     for index, a in enumerate(boxes):
         for b in boxes[index + 1 :]:
             assert not (a[0] < b[2] - 3 and b[0] < a[2] - 3 and a[1] < b[3] - 3 and b[1] < a[3] - 3)
+
+
+@pytest.mark.parametrize("width", [200, 340, 640, 1400])
+def test_tall_bars_are_named_first_and_names_keep_apart(width):
+    heights = [1.0 if place % 7 == 3 else (place % 5) / 10 for place in range(62)]
+    rooms = labels.rooms(heights, 21)
+    named = [place for place, room in enumerate(rooms) if room <= width]
+    plot = max(each for each in labels._PLOTS if each <= width)
+    assert all((b - a) * plot / 62 >= 21 for a, b in itertools.pairwise(named))
+    near = range(-int(21 * 62 / plot) - 1, int(21 * 62 / plot) + 2)
+    for place, height in enumerate(heights):  # a nameless bar has a named one beside it that is no lower
+        beside = [heights[place + by] for by in near if 0 <= place + by < 62 and place + by in named]
+        assert place in named or max(beside) >= height
+    assert len(named) >= plot // 60
+
+
+def test_few_layers_are_all_named_and_the_chosen_one_always():
+    assert labels.rooms([0.1, 0.5, 0.2], 21) == [labels._PLOTS[0]] * 3
+    assert labels.rooms([], 21) == []
+    many = [Layer(f"l{size}", "Linear", size, 1, 10, 10, is_selected=size == 40) for size in range(1, 99)]
+    rows = {row["name"]: row["room"] for row in of_kind(layers.rows(many), "layer")}
+    assert rows["l40"] == rows["l98"] == labels._PLOTS[0]
+    assert max(rows.values()) == labels.NO_ROOM
 
 
 def test_layers_keep_their_order_and_skip_those_that_never_had_weights():

@@ -49,7 +49,7 @@ def test_closed_panel_that_the_notebook_still_holds_is_light():
         gc.collect()
         if number == 3:
             before = len(gc.get_objects())
-    assert (len(gc.get_objects()) - before) / 4 < 300  # 4,000 objects of a living one
+    assert (len(gc.get_objects()) - before) / 4 < 60  # 4,000 objects of a living one
 
 
 @pytest.mark.slow

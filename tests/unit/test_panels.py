@@ -9,6 +9,7 @@ import ipywidgets
 import pytest
 import small
 
+from workbench.errors import WorkbenchError
 from workbench.measurement import everything
 from workbench.options import describe
 from workbench.panels import Workbench, open_panels
@@ -16,6 +17,7 @@ from workbench.panels.parts.controls import Control, label
 from workbench.panels.parts.version_table import VersionTable
 from workbench.panels.state.session import Session
 from workbench.panels.state.steps import Draft
+from workbench.panels.state.telling import Telling
 from workbench.panels.state.undo import SAME_MOVE
 from workbench.panels.views.strip_box import strip_of
 from workbench.recipe import Recipe
@@ -788,6 +790,45 @@ def test_closing_frees_every_widget(work):
     panel.session.add("Quantize")
     panel.close()
     assert set(ipywidgets.widget._instances) == before
+
+
+def test_closed_panel_still_names_its_recipe_and_versions_and_says_what_it_cannot(work):
+    panel = Workbench(work, "PruneWeights(sparsity=0.5)", tree=VersionTree(None, work), names={})
+    panel.run()
+    panel.wait()
+    made = panel.selected
+    panel.close()
+    panel.close()
+    assert (panel.work, str(panel.recipe), panel.versions, panel.selected) == (
+        work,
+        "PruneWeights(sparsity=0.5)",
+        [made],
+        made,
+    )
+    assert not panel.is_running and repr(panel).startswith("<Workbench of")
+    for asked in (
+        lambda: panel.preview,
+        panel.run,
+        panel.still,
+        lambda: setattr(panel, "recipe", "Quantize(4)"),
+    ):
+        with pytest.raises(WorkbenchError, match="the panel is closed; run its cell again"):
+            asked()
+    with pytest.raises(AttributeError, match="'Workbench' object has no attribute 'nonsense'"):
+        _ = panel.nonsense
+
+
+def test_what_waits_for_a_telling_is_done_though_an_observer_raised():
+    telling, done = Telling(), []
+
+    def broken(topics):
+        raise RuntimeError("an observer broke")
+
+    telling.observe_all(broken)
+    with pytest.raises(RuntimeError, match="an observer broke"), telling.together():
+        telling.tell("recipe")
+        telling.after(lambda: done.append("begun"))
+    assert done == ["begun"]
 
 
 def test_running_a_cell_again_closes_the_panel_it_made(work, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ _WIDTH, _HEIGHT = 300, 220
 _LETTER, _LINE, _GAP = 6.2, 13, 11
 _CELL = 3  # pixels: a thousand marks and a dozen labels are compared by the cells they cover
 _MARK = 6  # pixels around the middle of a mark
+NO_ROOM = 100_000  # pixels
+_PLOTS = (200, 260, 340, 440, 570, 740, 960, 1250)  # widths that are told apart by what has room in them
 _PLACES = (
     ("left", _GAP, 0),
     ("right", -_GAP, 0),
@@ -57,6 +60,25 @@ def place(wanted: Sequence[Mapping[str, Any]], covered: Cells, frame: Frame) -> 
                 where = {"x": mark["x"], "y": mark["y"], "align": align, "dx": dx, "dy": dy}
                 yield {"kind": "label", "label": mark["label"], **where}
                 break
+
+
+def rooms(weights: Sequence[float], apart: float) -> list[int]:
+    """The narrowest plot, in pixels, in which each of these in a row has room for its label; else `NO_ROOM`.
+
+    Labels are at least `apart` pixels from each other; the heavier goes first, and one that is shown in a
+    plot is shown in every wider one.
+    """
+    found = [NO_ROOM] * len(weights)
+    order = sorted(range(len(weights)), key=lambda place: -weights[place])
+    for width in _PLOTS:
+        reach = math.ceil(apart * len(weights) / width) - 1  # neighbours on each side that get none
+        named = [place for place in order if found[place] < NO_ROOM]
+        covered = {near for place in named for near in range(place - reach, place + reach + 1)}
+        for place in order:
+            if found[place] == NO_ROOM and place not in covered:
+                found[place] = width
+                covered.update(range(place - reach, place + reach + 1))
+    return found
 
 
 def offsets() -> dict[str, Any]:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 HINT = "This model has no layers with weights"
 WAITING = "The layers are told when the model has run once"
 HEIGHT = 110
+_APART = 21  # pixels from one slanted label to the next
+_LABEL = (  # the end of a long name; of those that have room: see `labels.rooms`
+    "data('rows')[indexof(pluck(data('rows'), 'name'), datum.value)].room > width ? '' : "
+    "length(datum.label) > 13 ? '…' + replace(slice(datum.label, -12), regexp('^[.]'), '') : datum.label"
+)
 _TICKS = (0.5, 1.0)  # of the axis, where lines are drawn
 
 
@@ -76,6 +81,9 @@ def rows(layers: Sequence[Layer], measure: str = "bytes", hint: str = HINT) -> l
         return [{"kind": "hint", "hint": hint}]
     top = _top(found, drawn)
     bars = [_bar(position, each, found, top) for position, each in enumerate(drawn)]
+    chosen = [2 if bar["selected"] else max(bar["height"], bar["before"]) for bar in bars]
+    for bar, room in zip(bars, labels.rooms(chosen, _APART), strict=True):
+        bar["room"] = room
     lines = [{"kind": "line", "height": part, "text": found.write(part * top)} for part in _TICKS]
     empty = all(found.now(each) is None for each in drawn)
     said = f"{found.full_title}: not known yet" if empty else found.full_title
@@ -103,8 +111,7 @@ def chart() -> alt.LayerChart:
     lines = named.transform_filter("datum.kind === 'line'")
     # `min` of the position: the rows' own order, whatever the names are
     x = alt.X("name:N", title=None, sort=alt.EncodingSortField("position", op="min"))
-    label = "length(datum.label) > 13 ? '…' + slice(datum.label, -12) : datum.label"
-    x.axis = alt.Axis(labelAngle=-35, labelLimit=84, ticks=False, labelOverlap="greedy", labelExpr=label)
+    x.axis = alt.Axis(labelAngle=-35, labelLimit=84, ticks=False, labelOverlap=False, labelExpr=_LABEL)
     x.scale = alt.Scale(paddingInner=0.25, paddingOuter=0.1)
     y = alt.Y("height:Q", title=None, scale=alt.Scale(domain=[0, 1.18], nice=False))
     y.axis = alt.Axis(labels=False, ticks=False, grid=False, domain=False, minExtent=0)

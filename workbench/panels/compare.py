@@ -8,8 +8,7 @@ import ipywidgets
 
 from workbench.live import kept
 from workbench.live.board import ChartBoard
-from workbench.panels import open_panels, styles
-from workbench.panels.closing import close
+from workbench.panels import styles
 from workbench.panels.paper.blocks import Block
 from workbench.panels.paper.told import pictures
 from workbench.panels.readable import Readable
@@ -39,7 +38,7 @@ class Compare(Readable):
         names: what bare names in a recipe stand for; the notebook's variables where not given.
     """
 
-    _is_closed = True  # until there is something to close
+    lets_go = ("session", "board", "box", "samples", "_told")
 
     def __init__(
         self,
@@ -62,9 +61,8 @@ class Compare(Readable):
         self._told.add_class("wb-status")
         super().__init__([styles.widget(), self.box.widget, self.samples.widget, self._told])
         self.add_class("wb-workbench")
-        self._is_closed = False
         self.session.observe(self._changed)
-        open_panels.opened(self)
+        self._opened()
         for each in (self.box, self.samples):
             each.opened(True)
 
@@ -114,17 +112,6 @@ class Compare(Readable):
         self.session.wait(timeout)
         self.samples.finding.wait(timeout)
 
-    def close(self) -> None:
-        """Stop what runs and free every widget of the panel."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        self._forget()
-        self.samples.close()
-        self.session.close()
-        open_panels.closed(self)
-        close(self)
-
     def _changed(self, topic: str) -> None:
         if self._is_closed:
             return
@@ -140,5 +127,7 @@ class Compare(Readable):
             )
 
     def __repr__(self) -> str:
+        if self._is_closed:
+            return "<Compare, closed>"
         before, after = (each.name if each else "original" for each in self.session.comparisons.pair)
         return f"<Compare of {self.session.work.name}: {before} and {after}>"

@@ -1,16 +1,18 @@
-"""What every panel can do beside being a widget: leave a still form in the notebook, and write a report."""
+"""What every panel can do beside being a widget: leave a still form, write a report, and end lightly."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import ipywidgets
 
+from workbench.errors import WorkbenchError
 from workbench.live.board import ChartBoard
-from workbench.panels.closing import below
+from workbench.panels import open_panels
+from workbench.panels.closing import below, close
 from workbench.panels.paper import still, told
 from workbench.panels.paper.blocks import Block
 
@@ -21,9 +23,17 @@ _WORDS = "the panel as tables and pictures"
 
 
 class Readable(ipywidgets.VBox):
-    """A panel that readers without a kernel can read: it is displayed as a widget and as its still form."""
+    """A panel that readers without a kernel can read: it is displayed as a widget and as its still form.
+
+    Class attributes:
+        lets_go: attributes that a closed panel has no more; a notebook's `Out` holds the panel itself, with
+            all that it refers to, once for every time its cell was run.
+    """
+
+    lets_go: ClassVar[tuple[str, ...]] = ("session",)
 
     session: Session
+    _is_closed = True  # until there is something to close
     _keeper: still.Keeper | None = None
     _displayed = ""  # the id of the display that is kept up to date
 
@@ -59,6 +69,34 @@ class Readable(ipywidgets.VBox):
     def _of_views(self) -> list[Block]:
         return [each for view in self.views if (tell := getattr(view, "told", None)) for each in tell()]
 
+    def close(self) -> None:
+        """Stop what runs, free every widget of the panel, and let go of what it knows."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._end_the_still_form()
+        for view in self.views:
+            if (end := getattr(view, "close", None)) is not None:
+                end()  # what it does in a thread of its own
+        self.session.close()
+        open_panels.closed(self)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        close(self)
+        for name in self.lets_go:
+            delattr(self, name)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.lets_go:
+            raise WorkbenchError("the panel is closed; run its cell again")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _opened(self) -> None:
+        """The panel is whole; one that an earlier run of its cell made is closed."""
+        self._is_closed = False
+        open_panels.opened(self)
+
     def _ipython_display_(self) -> None:
         """Display the widget, and below it an output for the still form, filled when the panel rests.
 
@@ -90,10 +128,11 @@ class Readable(ipywidgets.VBox):
             named = {"display_id": self._displayed}
             publisher.publish(data=_bundle(html), metadata={}, transient=named, update=True)
 
-    def _forget(self) -> None:
-        """End the thread of the still form; what it said last stays."""
+    def _end_the_still_form(self) -> None:
+        """End its thread; what it said last stays."""
         if self._keeper is not None:
             self._keeper.close()
+            self._keeper = None
 
     def _boards(self) -> list[ChartBoard]:
         """The boards of the panel and of the views that were added to it, in order."""

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
 from workbench.exploration.plan import one
-from workbench.panels import open_panels, styles
-from workbench.panels.closing import close
+from workbench.panels import styles
 from workbench.panels.paper.blocks import Block, Table, Title, Words
 from workbench.panels.paper.told import pictures
 from workbench.panels.readable import Readable
@@ -34,7 +33,7 @@ class Sensitivity(Readable):
         names: what bare names in it stand for; the notebook's variables where not given.
     """
 
-    _is_closed = True  # until there is something to close
+    lets_go = ("session", "box")
 
     def __init__(
         self,
@@ -48,8 +47,7 @@ class Sensitivity(Readable):
         self.session.observe(lambda topic: self.box.refresh() if topic == "layer" else None)
         super().__init__([styles.widget(), self.box.widget])
         self.add_class("wb-workbench")
-        self._is_closed = False
-        open_panels.opened(self)
+        self._opened()
 
     @property
     def recipe(self) -> Recipe:
@@ -121,16 +119,7 @@ class Sensitivity(Readable):
     def _is_busy(self) -> bool:
         return self.is_running or super()._is_busy()
 
-    def close(self) -> None:
-        """Stop what runs and free every widget of the panel."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        self._forget()
-        self.box.close()
-        self.session.close()
-        open_panels.closed(self)
-        close(self)
-
     def __repr__(self) -> str:
+        if self._is_closed:
+            return "<Sensitivity, closed>"
         return f"<Sensitivity of {self.session.work.name}>"

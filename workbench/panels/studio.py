@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -11,8 +12,7 @@ import ipywidgets
 from workbench.errors import WorkbenchError
 from workbench.live import kept
 from workbench.live.board import ChartBoard
-from workbench.panels import open_panels, styles
-from workbench.panels.closing import close
+from workbench.panels import styles
 from workbench.panels.readable import Readable
 from workbench.panels.state.session import Session
 from workbench.panels.views.begin_box import BeginBox
@@ -47,6 +47,15 @@ TABS = (  # below the trade-off, each made from session and board
 )
 
 
+@dataclass(frozen=True)
+class Left:
+    """What a closed panel still knows."""
+
+    work: Workload
+    tree: VersionTree
+    recipe: Recipe
+
+
 class Workbench(Readable):
     """A panel over a workload: move a slider and watch accuracy, size and speed; press Run to keep it.
 
@@ -64,6 +73,9 @@ class Workbench(Readable):
         board: the widget that owns the charts.
     """
 
+    lets_go = ("session", "board")
+    _left: Left | None = None
+
     def __init__(
         self,
         work: Workload,
@@ -73,7 +85,6 @@ class Workbench(Readable):
         names: Mapping[str, Any] | None = None,
     ) -> None:
         self._drawing = threading.RLock()
-        self._is_closed = False
         self.session = Session(work, recipe, tree=tree, names=names)
         self.board = ChartBoard(_specs())
         tradeoff = TradeoffBox(self.session, self.board)
@@ -94,7 +105,7 @@ class Workbench(Readable):
         super().__init__([styles.widget(), strip.widget, lacks.widget, warns.widget, body])
         self.add_class("wb-workbench")
         self.session.observe_all(self._changed)
-        open_panels.opened(self)
+        self._opened()
         self.session.open()
 
     @property
@@ -105,12 +116,12 @@ class Workbench(Readable):
     @property
     def work(self) -> Workload:
         """The workload."""
-        return self.session.work
+        return self._known.work
 
     @property
     def recipe(self) -> Recipe:
         """The recipe of the controls; set it (or its text) to move them."""
-        return self.session.recipe
+        return self._known.recipe
 
     @recipe.setter
     def recipe(self, recipe: Recipe | str) -> None:
@@ -124,12 +135,12 @@ class Workbench(Readable):
     @property
     def versions(self) -> list[Version]:
         """All versions, oldest first."""
-        return self.session.tree.versions
+        return self._known.tree.versions
 
     @property
     def selected(self) -> Version | None:
         """The version worked from, None for the original; set it (or its name) to select one."""
-        return self.session.tree.head
+        return self._known.tree.head
 
     @selected.setter
     def selected(self, which: Version | str | None) -> None:
@@ -201,7 +212,7 @@ class Workbench(Readable):
     @property
     def is_running(self) -> bool:
         """Whether a run is going on."""
-        return self.session.is_running
+        return not self._is_closed and self.session.is_running
 
     def run(self, seed: int = 0) -> None:
         """What the Run button does."""
@@ -235,20 +246,16 @@ class Workbench(Readable):
             self._show(view)
         return super().told()
 
-    def close(self) -> None:
-        """Stop what runs and free every widget of the panel."""
-        if self._is_closed:
-            return
-        self._is_closed = True
-        self._forget()
-        for view in self.views:
-            if (end := getattr(view, "close", None)) is not None:
-                end()  # what it does in a thread of its own
-        self.session.close()
-        open_panels.closed(self)
+    @property
+    def _known(self) -> Session | Left:
+        return self._left if self._left is not None else self.session
+
+    def _let_go(self) -> None:
         with self._drawing:
-            close(self)
+            session = self.session
+            self._left = Left(session.work, session.tree, session.recipe)
             self.board.forget()
+            super()._let_go()
             self._views, self._details = (), None
 
     @property

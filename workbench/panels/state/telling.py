@@ -58,10 +58,12 @@ class Telling:
             yield
         finally:
             self._here.waiting = None
-            if waiting:
-                self._say(waiting)
-            for action in after:
-                action()
+            try:
+                if waiting:
+                    self._say(waiting)
+            finally:  # an observer that raises keeps nobody's work from being begun
+                for action in after:
+                    action()
 
     def _say(self, topics: Collection[str]) -> None:
         for observer in list(self._observers):
