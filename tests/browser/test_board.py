@@ -222,6 +222,42 @@ def test_charts_follow_their_container(notebook):
     notebook.page.set_viewport_size({"width": 1400, "height": 1000})
 
 
+def test_legend_of_a_narrow_chart_has_room_for_its_lines(open_notebook):
+    many = "FAMILIES = ('pruning', 'quantization', 'sharing', 'factorization', 'distillation')"
+    show = """
+board = ChartBoard({"trade-off": tradeoff.chart()})
+many = [tradeoff.Point(str(i), f"v{i}", "version", (family,), found(0.95, 30_000 + 9_000 * i))
+        for i, family in enumerate(FAMILIES)]
+drawn = tradeoff.rows([*points(0), *many])
+board.update({"trade-off": [row for row in drawn if row["kind"] != "version"],
+              "trade-off:versions": [row for row in drawn if row["kind"] == "version"]})
+board"""
+    notebook = open_notebook(MAKE, many, show, width=760)
+    notebook.run()
+    painted(notebook, "trade-off", 1)
+    height = "() => document.querySelector('[data-chart=trade-off] canvas').clientHeight"
+    shown = notebook.page.evaluate(height)
+    for again in (f"await {VIEW}.resize().runAsync()", "window.dispatchEvent(new Event('resize'))"):
+        notebook.page.evaluate(f"async () => {{ {again}; }}")
+        notebook.page.wait_for_timeout(200)
+        assert notebook.page.evaluate(height) == shown
+
+
+def test_chart_that_was_hidden_while_the_page_changed_is_there_again(notebook):
+    """A closed tab hides its charts, and the window may change its size before they are seen again."""
+    size = """() => {
+      const { clientWidth, clientHeight } = document.querySelector('[data-chart=layers] canvas');
+      return [clientWidth, clientHeight];
+    }"""
+    before = notebook.page.evaluate(size)
+    hide = "(how) => { document.querySelector('[data-chart=layers]').parentElement.style.display = how; }"
+    notebook.page.evaluate(hide, "none")
+    notebook.page.evaluate("() => window.dispatchEvent(new Event('resize'))")
+    notebook.page.wait_for_timeout(200)
+    notebook.page.evaluate(hide, "")
+    notebook.page.wait_for_function(f"(before) => String(({size})()) === String(before)", arg=before)
+
+
 def test_screen_reader_hears_what_a_chart_shows(notebook):
     notebook.execute(
         "last = board.update({'trade-off': rows(3)}, texts={'trade-off': tradeoff.summary(points(3))})"

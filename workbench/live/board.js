@@ -112,6 +112,8 @@ class Figure {
     const datasets = Object.fromEntries(sourcesOf(spec).map((source) => [source, []]));
     for (const [source, part] of first) datasets[source] = rowsOf(part, part.buffers);
     const filled = { ...structuredClone(spec), datasets };
+    // the width is ours: Vega would follow the window, and make a chart that is hidden meanwhile 0 pixels wide
+    if (spec.width === "container") filled.width = this.figure.clientWidth || this.width;
     const made = await embed(this.canvas, filled, {
       actions: false,
       renderer: "canvas",
