@@ -72,7 +72,7 @@ T_95 = {2: 12.71, 3: 4.303, 4: 3.182, 5: 2.776}  # half-widths of Student's inte
 PAPER = {"teacher": 67, "alone": 146, "distilled": 74}
 TEACHER_EPOCHS, TEACHER_RATE, DROPPED = 80, 1e-3, 0.25
 STUDENT = {"epochs": 60, "learning_rate": 1e-3}
-TAUGHT = {"temperature": 4.0, "weights": {"labels": 0.0}}
+TAUGHT = {"temperature": 10.0, "weights": {"labels": 0.0}}
 OMITTED_EPOCHS = 20
 CONTROLS = {
     "alone, moved": "what moving the images does without a teacher",

@@ -30,7 +30,7 @@ def test_the_temperature_moves_the_bars_and_a_run_draws_the_terms(open_notebook)
     before = notebook.page.evaluate(HIGHEST)
     slider = notebook.page.get_by_role("slider").first
     slider.focus()
-    for _ in range(6):  # by half a degree
+    for _ in range(6):  # by ratios
         notebook.page.keyboard.press("ArrowRight")
     notebook.wait_for_python("panel.recipe.steps[0].temperature > 4")
     notebook.page.wait_for_function(f"(before) => ({HIGHEST})() < before - 0.01", arg=before)

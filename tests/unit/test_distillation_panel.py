@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import ipywidgets
 import pytest
 from small import workload
 
 from workbench.charts import soft_targets, terms
+from workbench.options import option_named
 from workbench.panels import Distillation
+from workbench.panels.parts.controls import Control
 from workbench.panels.views.knowledge_box import KnowledgeBox
+from workbench.techniques.distill import Distill
 from workbench.versions import VersionTree
 
 
@@ -77,6 +81,17 @@ def test_a_recipe_without_distillation_says_what_to_add(panel: Distillation):
     panel.wait()
     assert panel.lesson is None
     assert "Distill" in panel.view(KnowledgeBox).widget.children[0].value
+
+
+def test_the_slider_of_temperatures_moves_by_ratios_in_halves():
+    told = []
+    control = Control(option_named(Distill, "temperature"), 4.0, told.append)
+    slider = control.widget
+    assert isinstance(slider, ipywidgets.FloatLogSlider)
+    assert (10**slider.min, 10**slider.max) == pytest.approx((0.5, 100))
+    slider.value = 10**0.85
+    slider.value = 10**-0.301
+    assert told == [7.0, 0.5]
 
 
 def test_softened_is_softmax_of_the_logits_over_the_temperature():

@@ -47,6 +47,7 @@ def test_a_ratio_says_which_way() -> None:
     assert units.smaller(1_200, 1_000) == "▲ 1.2×"
     assert units.smaller(1_000, 1_000) == "="
     assert units.smaller(990, 1_000) == "▼ 1.01×"
+    assert units.smaller(1_002, 1_000) == "▲ 1.002×"  # neither the same nor 1.00 times as large
     assert units.times(0.84) == "0.84×"
     assert units.times_range(1.0, 0.99, 1.02) == "1.00× (0.99–1.02)"
 

@@ -20,7 +20,7 @@ HEIGHT = 110
 _APART = 21  # pixels from one slanted label to the next
 _LABEL = (  # the end of a long name; of those that have room: see `labels.rooms`
     "data('rows')[indexof(pluck(data('rows'), 'name'), datum.value)].room > width ? '' : "
-    "length(datum.label) > 13 ? '…' + replace(slice(datum.label, -12), regexp('^[.]'), '') : datum.label"
+    "length(datum.label) > 13 ? '…' + replace(slice(datum.label, -11), regexp('^[.]'), '') : datum.label"
 )
 _TICKS = (0.5, 1.0)  # of the axis, where lines are drawn
 

@@ -118,7 +118,8 @@ def smaller(now: float | None, before: float | None) -> str:
     if abs(now - before) <= 0.0005 * before:
         return "="
     ratio = max(now / before, before / now)
-    text = f"{ratio:.2f}×" if ratio < 1.05 else times(ratio)  # not ▼ 1.0×
+    close = 3 if ratio < 1.005 else 2
+    text = f"{ratio:.{close}f}×" if ratio < 1.05 else times(ratio)  # not ▼ 1.0×
     return f"▼ {text}" if now < before else f"▲ {text}"
 
 

@@ -39,6 +39,7 @@ class Distill(Technique, family="distillation", flag="--student", trains=True):
         above=0,
         high=100,
         step=0.5,
+        log=True,
     )
     epochs: int = option(5, "passes over the training data", low=1, high=1000, step=1, unit="epochs")
     weights: Mapping[str, float] = option(

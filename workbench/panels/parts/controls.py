@@ -19,7 +19,7 @@ from workbench.options import Option, Reference
 
 _MOST_NOTCHES = 300  # a slider with more whole numbers than pixels cannot be set by hand
 _LABEL = "112px"
-_DECADES = 4  # how far below its default a logarithmic slider reaches where the option has no lower end
+_DECADES = 4  # how far below its default a logarithmic slider reaches: no lower end, and no step
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _number(option: Option, value: float, common: dict[str, Any]) -> _Made:
 
 
 def _logarithmic(option: Option, value: float, common: dict[str, Any]) -> _Made:
-    low = option.low or option.default / 10**_DECADES
+    low = option.low or option.step or option.default / 10**_DECADES
     slider = ipywidgets.FloatLogSlider(
         value,
         base=10,
@@ -108,7 +108,10 @@ def _logarithmic(option: Option, value: float, common: dict[str, Any]) -> _Made:
         readout_format=".2g",
         **common,
     )
-    return _Made(slider, to_option=lambda moved: float(f"{moved:.3g}"))
+    step = option.step
+    return _Made(
+        slider, to_option=lambda moved: round(moved / step) * step if step else float(f"{moved:.3g}")
+    )
 
 
 def _whole(option: Option, value: int, common: dict[str, Any]) -> _Made:
