@@ -14,6 +14,7 @@ from jupyter_client.manager import start_new_kernel
 
 LOAD = "import workbench as wb\nwork = wb.examples.load('digits')"
 CELL = "panel = wb.Workbench(work, 'PruneWeights(sparsity=0.5)')\npanel"
+WAIT = "panel.wait(60)"
 _LEFT = """(lambda: (
     __import__('gc').collect(),
     getattr(__import__('ctypes').CDLL(None), 'malloc_trim', int)(0),
@@ -83,9 +84,9 @@ def kernel(folder: Path) -> Iterator[Kernel]:
         manager.shutdown_kernel(now=True)
 
 
-def again(kernel: Kernel, times: int) -> Iterator[Left]:
-    """Run the studio's cell so often; what is left after each time, its previews made."""
+def again(kernel: Kernel, times: int, cell: str = CELL, wait: str = WAIT) -> Iterator[Left]:
+    """Run the studio's cell, or another one, so often; what is left after each time, its previews made."""
     for _ in range(times):
-        kernel.run(CELL, cell="the-studio")
-        kernel.run("panel.wait(60)")
+        kernel.run(cell, cell="the-studio")
+        kernel.run(wait)
         yield kernel.left()

@@ -4,18 +4,23 @@
 
 In JupyterLab in a real browser, by the page's own clock, on the digits net and on ResNet-18 with random
 weights (11.7 M). The cell makes and shows a studio; it is painted in the frame after its strip, its controls
-and its trade-off are there. First the first studio of a kernel, whose modules are imported but whose scripts
-have not been on the page; then the cell run again, RUNS times (3), whose median must be under 1 s on digits
-and 1.5 s on ResNet-18. Beside it, what of it is the kernel's: the time the cell itself takes.
-The processor's share of other programs is told, since a first paint on a busy machine says little.
+and its trade-off are there. First the first studio of a kernel, in RUNS (3) fresh kernels that have made
+their workload and no panel: its modules are imported and its scripts come to the page in that time. Then the
+cell run again, RUNS times in the last of them. Both medians must be under 1 s on digits and 1.5 s on
+ResNet-18. Beside it, what of it is the kernel's: the time the cell itself takes. The package is compiled
+first, as an installation does it. The processor's share of other programs is told, since a first paint on a
+busy machine says little; so does the very first page of a browser, which is opened before the clock starts.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -25,6 +30,7 @@ from harness import Lab, Notebook, open_browser, opened
 from playwright.sync_api import sync_playwright
 from slider_latency import DIGITS, RESNET, measure_stop
 
+PACKAGE = Path(__file__).resolve().parents[2] / "workbench"
 RUNS = 3
 LIMITS = {"digits": 1.0, "resnet18": 1.5}  # seconds
 CELL = """import time
@@ -48,42 +54,74 @@ PAINTED = """() => new Promise((resolve) => {
 })"""
 
 
-def measure(notebook: Notebook, name: str, runs: int) -> bool:
-    """Run the cell again and again; print what it took."""
-    notebook.execute("import workbench.panels")
+@dataclass(frozen=True)
+class Paint:
+    """One paint, in seconds: until it is there, what of it the kernel took; and how busy the machine was, in %."""
+
+    all: float
+    kernel: float
+    busy: float
+
+
+def paint(notebook: Notebook) -> Paint:
+    """Run the studio's cell, and wait until what is measured in the time between is over."""
+    psutil.cpu_percent()
+    took = notebook.page.evaluate(PAINTED) / 1000
+    found = Paint(took, notebook.python("took"), psutil.cpu_percent())
+    notebook.execute("panel.wait(300)")
+    time.sleep(3.0)
+    return found
+
+
+def ready(notebook: Notebook) -> None:
+    """The workload is there; the cell of the studio is the next."""
     notebook.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell-and-select-next')")
     notebook.wait_for_python("'work' in globals()", timeout=120)
-    took, python, busy = [], [], []
-    for _ in range(runs + 1):
-        psutil.cpu_percent()
-        took.append(notebook.page.evaluate(PAINTED) / 1000)
-        busy.append(psutil.cpu_percent())
-        python.append(notebook.python("took"))
-        notebook.execute("panel.wait(300)")
-        time.sleep(3.0)  # what is measured in the time between is over
-    first, again = took[0], statistics.median(took[1:])
-    spread = f"{min(took[1:]):.2f} to {max(took[1:]):.2f}"
+    time.sleep(2.0)
+
+
+def told(name: str, which: str, paints: list[Paint]) -> bool:
+    """Print what it took; whether the median is below the limit."""
+    taken = [each.all for each in paints]
+    median, kernel = statistics.median(taken), statistics.median(each.kernel for each in paints)
     print(
-        f"{name:9} first paint {first:.2f} s, again {again:.2f} s ({spread}; at most {LIMITS[name]:.1f}), of "
-        f"which the kernel {statistics.median(python[1:]):.2f} s; processors busy {max(busy):.0f} % at most",
+        f"{name:9} {which}: painted after {median:.2f} s ({min(taken):.2f} to {max(taken):.2f}; at most "
+        f"{LIMITS[name]:.1f}), of which the kernel {kernel:.2f} s; processors busy "
+        f"{max(each.busy for each in paints):.0f} % at most",
         flush=True,
     )
-    return again <= LIMITS[name]
+    return median <= LIMITS[name]
+
+
+def compile_as_installed(folder: Path) -> None:
+    """Byte code for every module, kept outside of the checkout."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(folder)
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(PACKAGE)], check=True)
 
 
 def main() -> int:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
     good = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        lab = Lab(Path(folder)).start()
+        compile_as_installed(Path(folder) / "compiled")
+        lab = Lab(Path(folder) / "lab").start()
         try:
             with sync_playwright() as playwright, open_browser(playwright) as browser:
+                with opened(browser, lab, "warm", ["import ipywidgets; ipywidgets.IntSlider()"]) as notebook:
+                    notebook.run()
                 for name, work in (("digits", DIGITS), ("resnet18", RESNET)):
                     cells = [f"import workbench as wb\n{work}", CELL]
-                    with opened(browser, lab, name, cells, height=1400) as notebook:
-                        good.append(measure(notebook, name, runs))
-                        if name == "digits":
-                            good.append(measure_stop(notebook))
+                    firsts, again = [], []
+                    for number in range(runs):
+                        with opened(browser, lab, f"{name}-{number}", cells, height=1400) as notebook:
+                            ready(notebook)
+                            firsts.append(paint(notebook))
+                            if number == runs - 1:
+                                again = [paint(notebook) for _ in range(runs)]
+                                if name == "digits":
+                                    good.append(measure_stop(notebook))
+                    good += [told(name, "first of a kernel", firsts), told(name, "again", again)]
         finally:
             lab.stop()
     return int(not all(good))

@@ -6,6 +6,7 @@
 // what scripts of this package share on a page, whichever of them comes first
 const page = (globalThis[Symbol.for("workbench.live.1")] ??= { waiting: new Map() });
 page.boards ??= new Map();
+page.compiled ??= new Map();
 
 const FALLBACK = { ink: "#212121", faint: "#616161", line: "#bdbdbd", paper: "#ffffff" };
 const VARIABLES = {
@@ -16,6 +17,8 @@ const VARIABLES = {
 };
 const ACCENT = { true: "#0072B2", false: "#56B4E9" }; // by whether the theme is light
 const ERRORS_ONLY = 1; // Vega also warns of what is meant here: layers without rows, a height that follows them
+const ANY_WIDTH = 400; // pixels; a chart gets its own when it is drawn
+const MOST_COMPILED = 60; // charts; a trade-off of other axes is another one
 const NEAR = 8; // pixels; small marks are hard to hit
 const FRAME = 16; // ms; who was not drawn for so long is drawn at once
 const CALM_PAUSE = 300; // ms between drawings for people who asked for less motion
@@ -25,6 +28,32 @@ function vegaEmbed() {
   return new Promise((resolve) => {
     page.waiting.set("vega", [...(page.waiting.get("vega") ?? []), resolve]);
   });
+}
+
+/** Draw a chart with these rows by source; what Vega-Lite makes of a chart is kept, and made once a page. */
+async function embedded(host, spec, font, width, rows) {
+  const embed = await vegaEmbed();
+  const options = { actions: false, renderer: "canvas", tooltip: { theme: "wb" }, logLevel: ERRORS_ONLY };
+  const key = `${font} ${JSON.stringify(spec)}`;
+  // the width is ours: Vega would follow the window, and make a chart that is hidden meanwhile 0 pixels wide
+  const sized = spec.width === "container" ? { width } : {};
+  const known = page.compiled.get(key);
+  if (known) {
+    const filled = { ...structuredClone(known), ...sized };
+    for (const data of filled.data) if (rows[data.name]) data.values = rows[data.name];
+    return embed(host, filled, { ...options, mode: "vega" });
+  }
+  const datasets = Object.fromEntries(sourcesOf(spec).map((source) => [source, rows[source] ?? []]));
+  const made = await embed(host, { ...structuredClone(spec), ...sized, datasets }, { ...options, config: { font } });
+  const { data, ...rest } = made.vgSpec;
+  page.compiled.set(key, { ...rest, data: data.map((each) => (datasets[each.name] ? { ...each, values: [] } : each)) });
+  if (page.compiled.size > MOST_COMPILED) page.compiled.delete(page.compiled.keys().next().value);
+  return made;
+}
+
+/** The font of the page around an element. */
+function fontOf(element) {
+  return getComputedStyle(element).getPropertyValue("--jp-ui-font-family") || "sans-serif";
 }
 
 /** The rows of one chart of a message, made anew for each view: Vega writes into what it is given. */
@@ -106,21 +135,11 @@ class Figure {
   async embed(turn) {
     if (turn !== this.turn) return; // while it waited for its turn another build was asked for
     const spec = this.board.model.get("specs")[this.name];
-    const embed = await vegaEmbed();
-    const font = getComputedStyle(this.figure).getPropertyValue("--jp-ui-font-family") || "sans-serif";
+    await vegaEmbed(); // rows that come meanwhile are drawn with it
     const first = this.parts();
-    const datasets = Object.fromEntries(sourcesOf(spec).map((source) => [source, []]));
-    for (const [source, part] of first) datasets[source] = rowsOf(part, part.buffers);
-    const filled = { ...structuredClone(spec), datasets };
-    // the width is ours: Vega would follow the window, and make a chart that is hidden meanwhile 0 pixels wide
-    if (spec.width === "container") filled.width = this.figure.clientWidth || this.width;
-    const made = await embed(this.canvas, filled, {
-      actions: false,
-      renderer: "canvas",
-      config: { font },
-      tooltip: { theme: "wb" },
-      logLevel: ERRORS_ONLY,
-    });
+    const rows = Object.fromEntries(first.map(([source, part]) => [source, rowsOf(part, part.buffers)]));
+    const width = this.figure.clientWidth || this.width;
+    const made = await embedded(this.canvas, spec, fontOf(this.figure), width, rows);
     if (turn !== this.turn) return made.finalize(); // another build overtook this one, or it was disposed of
     this.made?.finalize();
     this.made = made;
@@ -259,6 +278,15 @@ class Board {
     this.takeState();
     this.specs = model.get("specs");
     model.send({ kind: "ready" });
+    this.prepare();
+  }
+
+  /** Draw the first chart for nobody while the page waits for the rest of the panel: the first time is slow. */
+  async prepare() {
+    const [first] = Object.values(this.specs);
+    if (!first || page.compiled.size) return;
+    const made = await embedded(document.createElement("div"), first, fontOf(document.body), ANY_WIDTH, {});
+    made.finalize();
   }
 
   takeState() {
