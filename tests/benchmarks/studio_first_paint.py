@@ -56,7 +56,7 @@ PAINTED = """() => new Promise((resolve) => {
 
 @dataclass(frozen=True)
 class Paint:
-    """One paint, in seconds: until it is there, what of it the kernel took; and how busy the machine was, in %."""
+    """One paint, in seconds: until it is there, what of it the kernel took; and the processors' load in %."""
 
     all: float
     kernel: float

@@ -423,8 +423,9 @@ def test_closing_while_it_trains_ends_the_run(opened):
     panel = opened(small.workload())
     panel.recipe = LONG
     panel.run()
+    runs = panel.session.runs
     panel.close()
-    panel.session.runs.wait(30)
+    runs.wait(30)
     assert not panel.is_running
 
 

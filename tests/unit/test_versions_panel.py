@@ -264,7 +264,7 @@ def test_where_run_begins_is_said_while_it_is_no_original(work, tree):
     panel = Workbench(work, tree=tree, names={})
     panel.session.begin_from("v1")
     begins = next(each for each in panel.views if type(each).__name__ == "BeginBox")
-    assert "begins from <b>v1</b>" in begins._told.value and begins.widget.layout.display == ""
+    assert "begins from <b>v1</b>" in begins._told.value and begins.widget.layout.display != "none"
     begins._back.click()
     assert panel.session.start is None and begins.widget.layout.display == "none"
     panel.close()

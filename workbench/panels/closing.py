@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import ipywidgets
 
+from workbench.panels.parts import lean
+
 
 def close(root: ipywidgets.Box) -> None:
-    """Close `root`, what it refers to, and their layouts and styles; `root` lets go of what was below it.
+    """Close `root`, what it refers to, and layouts and styles that are its own; it lets go of what was below.
 
     A notebook's `Out` holds every panel a cell ever ended with: what is closed must be light.
     """
@@ -31,6 +33,6 @@ def _below(widget: ipywidgets.Widget, seen: set[int]) -> Iterator[ipywidgets.Wid
     for name in widget.keys:
         value = getattr(widget, name, None)
         for each in value if isinstance(value, (tuple, list)) else (value,):
-            if isinstance(each, ipywidgets.Widget):
+            if isinstance(each, ipywidgets.Widget) and not lean.is_shared(each):
                 yield from _below(each, seen)
     yield widget

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
-
 from workbench.live import kept
 from workbench.live.board import ChartBoard
 from workbench.panels import styles
 from workbench.panels.paper.blocks import Block
 from workbench.panels.paper.told import pictures
+from workbench.panels.parts import lean
 from workbench.panels.readable import Readable
 from workbench.panels.state.session import Session
 from workbench.panels.views.compare_box import CompareBox
@@ -57,7 +56,7 @@ class Compare(Readable):
         self.board = ChartBoard(specs)
         self.box = CompareBox(self.session, self.board)
         self.samples = SamplesBox(self.session, self.board, has_pair=False)
-        self._told = ipywidgets.HTML()
+        self._told = lean.HTML()
         self._told.add_class("wb-status")
         super().__init__([styles.widget(), self.box.widget, self.samples.widget, self._told])
         self.add_class("wb-workbench")

@@ -7,12 +7,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
-
 from workbench.errors import WorkbenchError
 from workbench.live import kept
 from workbench.live.board import ChartBoard
 from workbench.panels import styles
+from workbench.panels.parts import lean
 from workbench.panels.readable import Readable
 from workbench.panels.state.session import Session
 from workbench.panels.views.begin_box import BeginBox
@@ -93,14 +92,14 @@ class Workbench(Readable):
         lacks, warns, begins = MissingBox(self.session), WarningsBox(self.session), BeginBox(self.session)
         # in the order they are drawn: the mark that was clicked answers first, new controls take longest
         self._views = (tradeoff, strip, runs, limits, lacks, warns, begins, steps)
-        left = ipywidgets.VBox([begins.widget, steps.widget, runs.widget])
+        left = lean.VBox([begins.widget, steps.widget, runs.widget])
         left.add_class("wb-side")
         details = DetailsBox(self.session, self.board, TABS, self._show)
         self._details: DetailsBox | None = details
         self.session.comparisons.on_look(lambda: details.open(CompareBox.title))
-        right = ipywidgets.VBox([tradeoff.widget, limits.widget, details.widget])
+        right = lean.VBox([tradeoff.widget, limits.widget, details.widget])
         right.add_class("wb-charts")
-        body = ipywidgets.Box([left, right])
+        body = lean.Box([left, right])
         body.add_class("wb-body")
         super().__init__([styles.widget(), strip.widget, lacks.widget, warns.widget, body])
         self.add_class("wb-workbench")

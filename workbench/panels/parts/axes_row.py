@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import ipywidgets
 
 from workbench.measurement.quantities import Quantity
+from workbench.panels.parts import lean
 
 
 class AxesRow:
@@ -21,7 +22,7 @@ class AxesRow:
         self._chosen = chosen
         self._y = self._list("up", y, known, "What is drawn upward")
         self._x = self._list("against", x, known, "What is drawn across")
-        self.widget = ipywidgets.HBox([self._y, self._x])
+        self.widget = lean.HBox([self._y, self._x])
         self.widget.add_class("wb-axes")
 
     @property
@@ -58,7 +59,7 @@ class AxesRow:
         self._chosen()
 
     def _list(self, told: str, value: str, known: Sequence[Quantity], tooltip: str) -> ipywidgets.Dropdown:
-        made = ipywidgets.Dropdown(
+        made = lean.Dropdown(
             options=_options(known),
             value=value,
             description=told,

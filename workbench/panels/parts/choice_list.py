@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import ipywidgets
-
 from workbench.measurement.quantities import STORED
+from workbench.panels.parts import lean
 from workbench.panels.state.picking import found_of
 from workbench.panels.state.session import Session
 
@@ -20,12 +19,12 @@ class ChoiceList:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._is_showing = False
-        self.button = ipywidgets.ToggleButton(
+        self.button = lean.ToggleButton(
             description="select", icon=_CLOSED, tooltip="Select versions from a list, by keyboard too"
         )
         self.button.add_class("wb-more")
         self.button.observe(self._folded, "value")
-        self._list = ipywidgets.SelectMultiple(
+        self._list = lean.SelectMultiple(
             rows=_ROWS,
             description="Selected versions (shift or ctrl for many)",
             style={"description_width": "auto"},
@@ -34,7 +33,7 @@ class ChoiceList:
         self._list.add_class("wb-choice")
         self._list.observe(self._selected, "value")
         self.widget = self._list
-        self.widget.layout.display = "none"
+        lean.show(self.widget, False)
 
     def refresh(self) -> None:
         """Show the versions and which are selected, where the list is open."""
@@ -62,7 +61,7 @@ class ChoiceList:
     def _folded(self, change: Any) -> None:
         self.button.icon = _OPEN if change["new"] else _CLOSED
         self.refresh()
-        self.widget.layout.display = "" if change["new"] else "none"
+        lean.show(self.widget, change["new"])
 
     def _selected(self, change: Any) -> None:
         if not self._is_showing:

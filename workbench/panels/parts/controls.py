@@ -16,6 +16,7 @@ from typing import Any
 import ipywidgets
 
 from workbench.options import Option, Reference
+from workbench.panels.parts import lean
 
 _MOST_NOTCHES = 300  # a slider with more whole numbers than pixels cannot be set by hand
 _LABEL = "112px"
@@ -74,7 +75,7 @@ def _make(option: Option, value: Any) -> _Made:
         "description": label(option),
         "tooltip": f"{option.help} ({option.range})",
         "style": {"description_width": _LABEL},
-        "layout": ipywidgets.Layout(width="auto"),
+        "layout": lean.layout(width="auto"),
     }
     if option.optional:
         return _written(option, value, common)
@@ -86,11 +87,11 @@ def _number(option: Option, value: float, common: dict[str, Any]) -> _Made:
     if option.log and option.high is not None:
         return _logarithmic(option, value, common)
     if low is None or option.high is None or option.step is None:
-        return _Made(ipywidgets.FloatText(value=value, **common))
+        return _Made(lean.FloatText(value=value, **common))
     if option.low is None:
         low += option.step  # `above` itself is not allowed
     places = max(0, -math.floor(math.log10(option.step) + 1e-9))
-    slider = ipywidgets.FloatSlider(
+    slider = lean.FloatSlider(
         value, min=low, max=option.high, step=option.step, readout_format=f".{places}f", **common
     )
     # the browser counts in steps: 0.30000000000000004 is 0.3
@@ -99,7 +100,7 @@ def _number(option: Option, value: float, common: dict[str, Any]) -> _Made:
 
 def _logarithmic(option: Option, value: float, common: dict[str, Any]) -> _Made:
     low = option.low or option.step or option.default / 10**_DECADES
-    slider = ipywidgets.FloatLogSlider(
+    slider = lean.FloatLogSlider(
         value,
         base=10,
         min=math.log10(low),
@@ -117,29 +118,25 @@ def _logarithmic(option: Option, value: float, common: dict[str, Any]) -> _Made:
 def _whole(option: Option, value: int, common: dict[str, Any]) -> _Made:
     low, high = option.low, option.high
     if low is None or high is None or high - low > _MOST_NOTCHES:
-        return _Made(ipywidgets.IntText(value=value, **common))
+        return _Made(lean.IntText(value=value, **common))
     if option.log and low > 0:
         ends = {"base": 2, "min": math.log2(low), "max": math.log2(high), "step": 1 / 16}
-        return _Made(
-            ipywidgets.FloatLogSlider(value, readout_format=".0f", **ends, **common), to_option=round
-        )
+        return _Made(lean.FloatLogSlider(value, readout_format=".0f", **ends, **common), to_option=round)
     step = int(option.step or 1)
-    return _Made(ipywidgets.IntSlider(value, min=int(low), max=int(high), step=step, **common))
+    return _Made(lean.IntSlider(value, min=int(low), max=int(high), step=step, **common))
 
 
 def _truth(option: Option, value: bool, common: dict[str, Any]) -> _Made:
-    return _Made(ipywidgets.Checkbox(value=value, indent=True, **common))
+    return _Made(lean.Checkbox(value=value, indent=True, **common))
 
 
 def _choice(option: Option, value: Any, common: dict[str, Any]) -> _Made:
     options = [(str(choice), choice) for choice in option.choices or ()]
-    return _Made(ipywidgets.Dropdown(options=options, value=value, **common))
+    return _Made(lean.Dropdown(options=options, value=value, **common))
 
 
 def _written(option: Option, value: Any, common: dict[str, Any]) -> _Made:
-    text = ipywidgets.Text(
-        value=_spelt(value), placeholder=_placeholder(option), continuous_update=False, **common
-    )
+    text = lean.Text(value=_spelt(value), placeholder=_placeholder(option), continuous_update=False, **common)
     return _Made(text, _spelt, lambda typed: _meant(option, typed))
 
 

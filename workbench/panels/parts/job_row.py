@@ -11,6 +11,7 @@ import ipywidgets
 from workbench.errors import WorkbenchError
 from workbench.job import Job
 from workbench.measurement import units
+from workbench.panels.parts import lean
 from workbench.panels.state.session import Session
 
 _STOPPED = "stopped before there was anything to tell; press again to go on"
@@ -40,16 +41,16 @@ class JobRow:
         self.job: Job[Any] | None = None
         self._session, self._make, self._ended = session, make, ended
         self._is_closed = False
-        self._start = ipywidgets.Button(description=start, icon=icon, tooltip=tooltip)
-        self._stop = ipywidgets.Button(
+        self._start = lean.Button(description=start, icon=icon, tooltip=tooltip)
+        self._stop = lean.Button(
             description=stop, icon="stop", disabled=True, tooltip="End it at its next step"
         )
-        self._told = ipywidgets.HTML()
+        self._told = lean.HTML()
         self._start.on_click(lambda _: self.start())
         self._stop.on_click(lambda _: self.stop())
-        row = ipywidgets.HBox([*before, self._start, self._stop])
-        row.layout.flex_flow = "row wrap"
-        self.widget = ipywidgets.VBox([row, self._told])
+        row = lean.HBox([*before, self._start, self._stop])
+        row.layout = lean.layout(flex_flow="row wrap")
+        self.widget = lean.VBox([row, self._told])
 
     @property
     def is_running(self) -> bool:

@@ -7,11 +7,10 @@ from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
-import ipywidgets
-
 from workbench.errors import WorkbenchError
 from workbench.exploration.records import ALONE, Effect, Sensitivity, effect_text
 from workbench.measurement import units
+from workbench.panels.parts import lean
 from workbench.panels.state.layer_settings import for_all
 
 if TYPE_CHECKING:
@@ -31,19 +30,19 @@ class ScanRow:
     def __init__(self, session: Session, told: Callable[[], None]) -> None:
         self._session, self._told = session, told
         self._is_closed = False
-        self._start = ipywidgets.Button(
+        self._start = lean.Button(
             description="Scan sensitivity",
             icon="search",
             tooltip="Compress each layer alone with the recipe's first technique, and judge what it costs",
         )
-        self._stop = ipywidgets.Button(
+        self._stop = lean.Button(
             description="End scan", icon="stop", tooltip="End the scan and keep what it has"
         )
         self._start.on_click(lambda _: self.start())
         self._stop.on_click(lambda _: self.stop())
-        self._words = ipywidgets.HTML()
+        self._words = lean.HTML()
         self._words.add_class("wb-hint")
-        self.widget = ipywidgets.HBox([self._start, self._stop, self._words])
+        self.widget = lean.HBox([self._start, self._stop, self._words])
         self.widget.add_class("wb-scan")
         session.scans.observe(self._heard)
         self.refresh()
@@ -90,7 +89,7 @@ class ScanRow:
         """Show whether a scan goes on, and how far it is."""
         is_running = self._session.scans.is_running
         self._start.disabled = is_running or self._session.is_running
-        self._stop.layout.display = "" if is_running else "none"
+        lean.show(self._stop, is_running)
         self._words.value = f'<span role="status">{escape(self._line())}</span>'
 
     def filled(self, layers: Sequence[Layer]) -> list[Layer]:

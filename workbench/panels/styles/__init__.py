@@ -7,6 +7,7 @@ from pathlib import Path
 
 import ipywidgets
 
+from workbench.panels.parts import lean
 from workbench.panels.parts.names import Names
 
 _HERE = Path(__file__).parent
@@ -15,8 +16,8 @@ _FIRST, _LAST = "base", "narrow"  # what the others build on; what a narrow page
 
 def widget() -> ipywidgets.Box:
     """A widget that shows nothing, styles every panel of the page and names the controls of its own."""
-    hidden = ipywidgets.Box([ipywidgets.HTML(f"<style>{sheet()}</style>"), Names()])
-    hidden.layout.display = "none"
+    hidden = lean.Box([lean.HTML(f"<style>{sheet()}</style>"), Names()])
+    lean.show(hidden, False)
     return hidden
 
 

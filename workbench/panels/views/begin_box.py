@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-import ipywidgets
-
 from workbench.measurement import units
+from workbench.panels.parts import lean
 from workbench.panels.parts.traits import set_changed
 from workbench.panels.state.session import Session
 
@@ -18,20 +17,20 @@ class BeginBox:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._told = ipywidgets.HTML()
-        self._back = ipywidgets.Button(
+        self._told = lean.HTML()
+        self._back = lean.Button(
             description="from the original", icon="times", tooltip="Let Run begin from the original again"
         )
         self._back.add_class("wb-more")
         self._back.on_click(lambda _: session.begin_from(None))
-        self.widget = ipywidgets.HBox([self._told, self._back])
+        self.widget = lean.HBox([self._told, self._back])
         self.widget.add_class("wb-begin")
         self.refresh()
 
     def refresh(self) -> None:
         """Say it as it is; nothing while it is the original."""
         start = self._session.start
-        self.widget.layout.display = "none" if start is None else ""
+        lean.show(self.widget, start is not None)
         if start is not None:
             size = units.size(start.packed_bytes)
             told = f"▸ begins from <b>{escape(start.name)}</b>, {size}: the steps are added to its own"

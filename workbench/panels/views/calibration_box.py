@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import ipywidgets
-
 from workbench.errors import WorkbenchError
 from workbench.job import Job
+from workbench.panels.parts import lean
 from workbench.panels.parts.job_row import JobRow
 from workbench.panels.state.session import Session
 from workbench.techniques.quantize import Quantize
@@ -33,9 +32,9 @@ class CalibrationBox:
             self._job,
             self._ended,
         )
-        self._table = ipywidgets.HTML()
+        self._table = lean.HTML()
         self._table.add_class("wb-scroll")
-        self.widget = ipywidgets.VBox([self.row.widget, self._table])
+        self.widget = lean.VBox([self.row.widget, self._table])
         self.widget.add_class("wb-calibrations")
 
     def refresh(self) -> None:

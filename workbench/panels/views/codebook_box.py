@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import ipywidgets
-
 from workbench.charts import codebook, receipt
 from workbench.charts.codebook import Values
 from workbench.errors import WorkbenchError
 from workbench.live.board import ChartBoard
+from workbench.panels.parts import lean
 from workbench.panels.state.once import Once
 from workbench.panels.state.session import Session
 from workbench.recipe import Recipe
@@ -38,14 +37,14 @@ class CodebookBox:
         self._due = Once(session, self._working)
         charts = {"codebook": codebook.chart(), "receipt": receipt.chart()}
         self.board = ChartBoard(charts, {"codebook": codebook.rows(None), "receipt": receipt.rows(())})
-        self._list = ipywidgets.Dropdown(
+        self._list = lean.Dropdown(
             description="values of", style={"description_width": "auto"}, tooltip="Which list to look at"
         )
         self._list.observe(lambda _: self._draw(), "value")
-        self._table = ipywidgets.HTML()
+        self._table = lean.HTML()
         self._table.add_class("wb-scroll")
         places = [self.board.place(name) for name in charts]
-        self.widget = ipywidgets.VBox([self._list, *places, self._table])
+        self.widget = lean.VBox([self._list, *places, self._table])
         self.widget.add_class("wb-codebook")
 
     def refresh(self) -> None:

@@ -14,6 +14,7 @@ from workbench.comparison.recipes import SAME
 from workbench.errors import WorkbenchError
 from workbench.live.board import ChartBoard
 from workbench.panels.paper.blocks import Block, Table, Title, Words
+from workbench.panels.parts import lean
 from workbench.panels.parts.traits import set_changed
 from workbench.panels.state.session import Session
 from workbench.panels.views.pair_box import PairBox
@@ -45,14 +46,14 @@ class CompareBox:
         self._figures = _html("wb-compared")
         self._recipe = _html("wb-compared")
         self._layers = _html("wb-compared")
-        self._layer = ipywidgets.Dropdown(
+        self._layer = lean.Dropdown(
             description="weights of", style={"description_width": "auto"}, tooltip="Whose weights to look at"
         )
         self._layer.observe(lambda _: self._draw_weights(), "value")
         self._weights_told = _html("wb-hint")
-        self._look = ipywidgets.VBox([self._layer, board.place(_CHART), self._weights_told])
+        self._look = lean.VBox([self._layer, board.place(_CHART), self._weights_told])
         parts = [self._pair.widget, self._told, self._figures, self._recipe, self._layers, self._look]
-        self.widget = ipywidgets.VBox(parts)
+        self.widget = lean.VBox(parts)
         self.widget.add_class("wb-compare")
         self.refresh()
 
@@ -77,7 +78,7 @@ class CompareBox:
         set_changed(self._figures, value=figures_html(found) if found else "")
         set_changed(self._recipe, value=recipe_html(found.steps) if found and found.steps is not None else "")
         set_changed(self._layers, value=layers_html(found) if found else "")
-        self._look.layout.display = "" if found else "none"
+        lean.show(self._look, found)
         self._list_layers(found)
         self._draw_weights()
 
@@ -178,6 +179,6 @@ def _scrolled(table: str) -> str:
 
 
 def _html(name: str) -> ipywidgets.HTML:
-    made = ipywidgets.HTML()
+    made = lean.HTML()
     made.add_class(name)
     return made

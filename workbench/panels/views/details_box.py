@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import ipywidgets
-
 from workbench.errors import WorkbenchError, listed, nearest
 from workbench.live.board import ChartBoard
+from workbench.panels.parts import lean
 from workbench.panels.state.session import Session
 
 
@@ -26,8 +25,8 @@ class DetailsBox:
         self._session, self._board = session, board
         self._tabs, self._shown = tabs, shown
         self._views: dict[int, Any] = {}
-        places = [ipywidgets.VBox() for _ in tabs]
-        self.widget = ipywidgets.Tab(places, titles=[each.title for each in tabs], selected_index=0)
+        places = [lean.VBox() for _ in tabs]
+        self.widget = lean.Tab(places, titles=[each.title for each in tabs], selected_index=0)
         self.widget.observe(lambda change: self._turned(change["new"]), "selected_index")
         self._turned(0)
 

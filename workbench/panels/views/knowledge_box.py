@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
-
 from workbench.charts import soft_targets, terms
 from workbench.errors import WorkbenchError
 from workbench.live.board import ChartBoard
 from workbench.measurement import units
+from workbench.panels.parts import lean
 from workbench.panels.state.once import Once
 from workbench.panels.state.session import Session
 from workbench.panels.state.steps import epochs
@@ -62,11 +61,11 @@ class KnowledgeBox:
         self._asked: dict[int, tuple[list[float], int]] = {}  # by teacher: what it says, and the right class
         charts = {"soft targets": soft_targets.chart(), "terms": terms.chart()}
         self.board = ChartBoard(charts, {"soft targets": soft_targets.rows(None), "terms": terms.rows([])})
-        self._who = ipywidgets.HTML()
-        self._table = ipywidgets.HTML()
+        self._who = lean.HTML()
+        self._table = lean.HTML()
         self._table.add_class("wb-scroll")
         places = [self.board.place(name) for name in charts]
-        self.widget = ipywidgets.VBox([self._who, *places, self._table])
+        self.widget = lean.VBox([self._who, *places, self._table])
         self.widget.add_class("wb-knowledge")
 
     def refresh(self) -> None:

@@ -12,6 +12,7 @@ from workbench.charts import kernels, quantization_grid, spectrum
 from workbench.charts.spectrum import Spectrum
 from workbench.errors import WorkbenchError
 from workbench.live.board import ChartBoard
+from workbench.panels.parts import lean
 from workbench.panels.state import lock_words, shown
 from workbench.panels.state.layer_settings import Shapes, settings
 from workbench.panels.state.once import Once
@@ -54,37 +55,35 @@ class LayerBox:
         self.singular: Singular | str | None = None
         self.kernels: Kernels | None = None
         self.settings = LayerSettingsBox(session)
-        self._head = ipywidgets.HTML()
-        shut = ipywidgets.Button(icon="times", tooltip="Look at no layer")
+        self._head = lean.HTML()
+        shut = lean.Button(icon="times", tooltip="Look at no layer")
         shut.add_class("wb-icon")
         shut.on_click(lambda _: session.look_at(""))
-        head = ipywidgets.HBox([self._head, shut])
+        head = lean.HBox([self._head, shut])
         head.add_class("wb-layer-head")
-        self._locks = ipywidgets.HTML()
+        self._locks = lean.HTML()
         self._locks.add_class("wb-locks-said")
-        self._kernels = ipywidgets.HTML()
-        self._why = ipywidgets.HTML()
+        self._kernels = lean.HTML()
+        self._why = lean.HTML()
         self._why.add_class("wb-hint")
-        left = ipywidgets.VBox(
-            [_titled("Own setting"), self.settings.widget, _titled("Why locked?"), self._locks]
-        )
-        self._said = ipywidgets.HTML()
+        left = lean.VBox([_titled("Own setting"), self.settings.widget, _titled("Why locked?"), self._locks])
+        self._said = lean.HTML()
         self._said.add_class("wb-hint")
         drawn = [_titled("Weights", "grey: before · blue: now"), self._said, board.place(_WEIGHTS)]
-        middle = ipywidgets.VBox(drawn)
-        right = ipywidgets.VBox(
+        middle = lean.VBox(drawn)
+        right = lean.VBox(
             [
                 _titled("Spectrum", "bars: before · curve: share kept"),
                 board.place(_SPECTRUM),
                 self._why,
             ]
         )
-        self._pictured = ipywidgets.VBox([_titled("Kernels"), self._kernels])
-        self._grid = ipywidgets.Box([left, middle, right, self._pictured])
+        self._pictured = lean.VBox([_titled("Kernels"), self._kernels])
+        self._grid = lean.Box([left, middle, right, self._pictured])
         self._grid.add_class("wb-layer-parts")
-        self.widget = ipywidgets.VBox([head, self._grid])
+        self.widget = lean.VBox([head, self._grid])
         self.widget.add_class("wb-layer")
-        self.widget.layout.display = "none"
+        lean.show(self.widget, False)
 
     @property
     def locks(self) -> str:
@@ -94,7 +93,7 @@ class LayerBox:
     def refresh(self, layers: Sequence[Layer]) -> None:
         """Show the chosen layer as it is now, as soon as the worker has it."""
         found = next((each for each in layers if each.name == self._session.layer), None)
-        self.widget.layout.display = "none" if found is None else ""
+        lean.show(self.widget, found is not None)
         if found is None:
             self._of = None
             return
@@ -146,7 +145,7 @@ class LayerBox:
         from workbench.exploration.layer_look import kernels_beside
 
         self.kernels = kernels_beside(candidate, shown.original(self._session), layer)
-        self._pictured.layout.display = "none" if self.kernels is None else ""
+        lean.show(self._pictured, self.kernels is not None)
         told = kernels.html(self.kernels) if self.kernels is not None else ""
         if told != self._kernels.value:
             self._kernels.value = told
@@ -201,6 +200,6 @@ def _total(shape: tuple[int, ...]) -> int:
 
 
 def _titled(words: str, legend: str = "") -> ipywidgets.HTML:
-    title = ipywidgets.HTML(f"<h4>{words}<span>{legend}</span></h4>")
+    title = lean.HTML(f"<h4>{words}<span>{legend}</span></h4>")
     title.add_class("wb-part-title")
     return title

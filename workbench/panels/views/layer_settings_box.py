@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets
 
 from workbench.panels.closing import close
+from workbench.panels.parts import lean
 from workbench.panels.parts.controls import Control, label
 from workbench.panels.state import layer_settings
 from workbench.panels.state.layer_settings import Setting
@@ -29,9 +30,9 @@ class LayerSettingsBox:
         self.shown: tuple[Setting, ...] = ()
         self._layer = ""
         self._rows: list[_Row] = []
-        self._empty = ipywidgets.HTML(f'<p class="wb-hint">{_EMPTY}</p>')
-        self._lines = ipywidgets.VBox()
-        self.widget = ipywidgets.VBox([self._empty, self._lines])
+        self._empty = lean.HTML(f'<p class="wb-hint">{_EMPTY}</p>')
+        self._lines = lean.VBox()
+        self.widget = lean.VBox([self._empty, self._lines])
         self.widget.add_class("wb-layer-settings")
 
     def show(self, layer: str, found: Sequence[Setting]) -> None:
@@ -45,7 +46,7 @@ class LayerSettingsBox:
         old = self._lines.children
         self._rows = [_Row(self._session, layer, setting) for setting in found]
         self._lines.children = tuple(row.widget for row in self._rows)
-        self._empty.layout.display = "none" if found else ""
+        lean.show(self._empty, not found)
         for widget in old:
             close(widget)
 
@@ -68,13 +69,13 @@ class _Row:
         self._session, self._layer = session, layer
         self.setting = setting
         self._is_showing = False
-        name = ipywidgets.HTML(f"<b>{setting.technique}</b>")
+        name = lean.HTML(f"<b>{setting.technique}</b>")
         name.add_class("wb-layer-step")
         self._leave = self._own = None
         self._control: Control | None = None
         children: list[ipywidgets.Widget] = [name]
         if setting.reason:
-            children.append(ipywidgets.HTML(f'<span class="wb-hint">{setting.reason}</span>'))
+            children.append(lean.HTML(f'<span class="wb-hint">{setting.reason}</span>'))
         if setting.can_leave:
             tooltip = f"{setting.technique} leaves {layer} as it is"
             self._leave = self._box("leave alone", tooltip, self.leave)
@@ -84,7 +85,7 @@ class _Row:
             self._own = self._box(f"own {label(own)}", tooltip, self._own_or_not)
             self._control = Control(own, _value(setting), self.set_own)
             children += [self._own, self._control.widget]
-        self.widget = ipywidgets.Box(children)
+        self.widget = lean.Box(children)
         self.widget.add_class("wb-layer-setting")
         self.widget.add_class(f"wb-{setting.family}")
         self.show(setting)
@@ -121,7 +122,7 @@ class _Row:
             session.change_all(id, changes(step.technique), mark=(id, what, self._layer))
 
     def _box(self, words: str, tooltip: str, action: Callable[[bool], None]) -> ipywidgets.Checkbox:
-        box = ipywidgets.Checkbox(description=words, tooltip=tooltip, indent=False)
+        box = lean.Checkbox(description=words, tooltip=tooltip, indent=False)
         box.observe(lambda change: None if self._is_showing else action(change["new"]), "value")
         return box
 

@@ -7,12 +7,11 @@ from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import ipywidgets
-
 from workbench.charts import layers as chart
 from workbench.charts.layer_measures import MEASURES
 from workbench.live.board import ChartBoard
 from workbench.live.selections import PointSelection, Selection
+from workbench.panels.parts import lean
 from workbench.panels.parts.layer_table import LayerTable
 from workbench.panels.parts.scan_row import ScanRow
 from workbench.panels.state import layer_settings
@@ -50,11 +49,11 @@ class LayersBox:
         self.table.observe(lambda change: session.look_at(change["new"]), "selected")
         self.table.observe(lambda _: session.tell("layers"), "order")
         self.layer: LayerBox | None = None
-        self._said = ipywidgets.HTML()
+        self._said = lean.HTML()
         self._said.add_class("wb-hint")
         board.on_selection(self._picked)
         parts = [board.place("layers"), self.table, self._said, self.scan.widget]
-        self.widget = ipywidgets.VBox(parts)
+        self.widget = lean.VBox(parts)
         self.widget.add_class("wb-layers")
         self.refresh()
 

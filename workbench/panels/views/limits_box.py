@@ -9,6 +9,7 @@ import ipywidgets
 
 from workbench.exploration.limits import LIMITED, meant, words
 from workbench.measurement.units import SIZE_NOTE
+from workbench.panels.parts import lean
 from workbench.panels.state.session import Session
 
 _EXAMPLES = {"max_memory": "256 KB"}  # what a small device has
@@ -23,11 +24,11 @@ class LimitsBox:
         self._session = session
         self._is_showing = False
         self._fields = {name: self._field(name) for name in LIMITED}
-        row = ipywidgets.Box([*self._fields.values()])
+        row = lean.Box([*self._fields.values()])
         row.add_class("wb-limits-row")
-        self._told = ipywidgets.HTML()
+        self._told = lean.HTML()
         self._told.add_class("wb-limits-told")
-        self.widget = ipywidgets.VBox([row, self._told])
+        self.widget = lean.VBox([row, self._told])
         self.widget.add_class("wb-limits")
         self.refresh()
 
@@ -42,7 +43,7 @@ class LimitsBox:
                     field.value = text
         finally:
             self._is_showing = False
-        self._fields["min_accuracy"].layout.display = "" if self._session.work.is_classification else "none"
+        lean.show(self._fields["min_accuracy"], self._session.work.is_classification)
         self._told.value = f'<span role="status">{escape(self._said())}</span>'
 
     def _said(self) -> str:
@@ -56,7 +57,7 @@ class LimitsBox:
     def _field(self, name: str) -> ipywidgets.Text:
         quantity = LIMITED[name](self._session.runtime)
         sign = "≥" if quantity.is_higher_better else "≤"
-        field = ipywidgets.Text(
+        field = lean.Text(
             placeholder=_EXAMPLES.get(name, quantity.unit.example),
             description=f"{words(name).split()[0]} {sign}",
             continuous_update=False,

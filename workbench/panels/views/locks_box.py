@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
-import ipywidgets
-
 from workbench.errors import WorkbenchError
+from workbench.panels.parts import lean
 from workbench.panels.state import lock_words
 from workbench.panels.state.layer_link import Follower
 from workbench.panels.state.session import Session
@@ -32,18 +31,18 @@ class LocksBox:
         self.shown: tuple[Lock, ...] = ()
         self._session = session
         self._asked: object = None
-        self._ask = ipywidgets.Button(
+        self._ask = lean.Button(
             description="Why locked?", icon="lock", tooltip="Show what each layer is coupled with, and why"
         )
         self._ask.on_click(lambda _: self.show())
-        self._said = ipywidgets.HTML(f'<p class="wb-hint">{_HINT}</p>')
-        self._list = ipywidgets.Select(rows=_ROWS, tooltip="Look at one layer; arrow keys move on")
+        self._said = lean.HTML(f'<p class="wb-hint">{_HINT}</p>')
+        self._list = lean.Select(rows=_ROWS, tooltip="Look at one layer; arrow keys move on")
         self._list.add_class("wb-list")
         self._list.observe(lambda _: self._tell(), "value")
         self._link = Follower(session, self._list)
-        self._list.layout.display = "none"
-        self._told = ipywidgets.HTML()
-        self.widget = ipywidgets.VBox([ipywidgets.HBox([self._ask, self._said]), self._list, self._told])
+        lean.show(self._list, False)
+        self._told = lean.HTML()
+        self.widget = lean.VBox([lean.HBox([self._ask, self._said]), self._list, self._told])
         self.widget.add_class("wb-locks")
         self.widget.children[0].add_class("wb-choices")
 
@@ -95,7 +94,7 @@ class LocksBox:
         self._list.options = [(_line(each, width), each.layer) for each in found]
         names = [each.layer for each in found]
         self._list.value = before if before in names else next(iter(names), None)
-        self._list.layout.display = "" if found else "none"
+        lean.show(self._list, found)
         locked = sum(each.is_locked for each in found)
         self._say(f"{locked} of {len(found)} layers are locked" if found else "no layer makes channels")
         self._tell()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import ipywidgets
-
+from workbench.panels.parts import lean
 from workbench.panels.state import missing
 from workbench.panels.state.session import Session
 
@@ -20,7 +19,7 @@ class MissingBox:
     def __init__(self, session: Session) -> None:
         self._session = session
         common = {"style": {"description_width": "auto"}}
-        self._data = ipywidgets.Dropdown(
+        self._data = lean.Dropdown(
             options=[_CHOOSE],
             value="",
             description="validation data",
@@ -28,7 +27,7 @@ class MissingBox:
             **common,
         )
         self._data.observe(self._chosen, "value")
-        self._shape = ipywidgets.Text(
+        self._shape = lean.Text(
             description="input shape",
             placeholder="3, 224, 224",
             continuous_update=False,
@@ -36,7 +35,7 @@ class MissingBox:
             **common,
         )
         self._shape.observe(self._typed, "value")
-        self.widget = ipywidgets.HBox([self._data, self._shape])
+        self.widget = lean.HBox([self._data, self._shape])
         self.widget.add_class("wb-missing")
         self.refresh()
 
@@ -45,9 +44,9 @@ class MissingBox:
         work = self._session.work
         names = missing.found(self._session.names) if work.validation is None else []
         self._data.options = [_CHOOSE, *((name, name) for name in names)]
-        self._data.layout.display = "" if names else "none"
-        self._shape.layout.display = "" if work.example is None else "none"
-        self.widget.layout.display = "" if names or work.example is None else "none"
+        lean.show(self._data, names)
+        lean.show(self._shape, work.example is None)
+        lean.show(self.widget, names or work.example is None)
 
     def _chosen(self, change: Any) -> None:
         if change["new"]:

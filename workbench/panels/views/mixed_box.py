@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import ipywidgets
-
 from workbench.errors import RecipeError, WorkbenchError, shown
 from workbench.job import Job
 from workbench.measurement import units
+from workbench.panels.parts import lean
 from workbench.panels.parts.job_row import JobRow
 from workbench.panels.state.session import Session
 from workbench.recipe import Recipe
@@ -29,7 +28,7 @@ class MixedBox:
     def __init__(self, session: Session) -> None:
         self.mixed: Mixed | None = None
         self._session = session
-        self._target = ipywidgets.Text(
+        self._target = lean.Text(
             value="0.5 points",
             description="bits per layer for",
             placeholder=HINT,

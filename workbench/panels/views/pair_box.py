@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import ipywidgets
 
 from workbench.errors import VersionError
+from workbench.panels.parts import lean
 from workbench.panels.parts.traits import set_changed
 from workbench.panels.state.comparisons import ORIGINAL
 from workbench.panels.state.session import Session
@@ -27,14 +28,14 @@ class PairBox:
         self._after = _choice("after", "What is looked at")
         for each in (self._before, self._after):
             each.observe(lambda _: self._chosen(), "value")
-        self._swap = ipywidgets.Button(icon="exchange", tooltip="Compare the other way round")
+        self._swap = lean.Button(icon="exchange", tooltip="Compare the other way round")
         self._swap.add_class("wb-icon")
         self._swap.on_click(lambda _: session.comparisons.swap())
-        self._follow = ipywidgets.Button(
+        self._follow = lean.Button(
             description="follow the selected", tooltip="Compare the original with what is selected, always"
         )
         self._follow.on_click(lambda _: session.comparisons.follow())
-        self.widget = ipywidgets.HBox([self._before, self._swap, self._after, self._follow])
+        self.widget = lean.HBox([self._before, self._swap, self._after, self._follow])
         self.widget.add_class("wb-choices")
         self.widget.add_class("wb-pair")
 
@@ -77,7 +78,7 @@ def _title(version: Version) -> str:
 
 
 def _choice(description: str, tooltip: str) -> ipywidgets.Dropdown:
-    return ipywidgets.Dropdown(
+    return lean.Dropdown(
         options=[("original", ORIGINAL)],
         value=ORIGINAL,
         description=description,

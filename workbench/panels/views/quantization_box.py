@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import ipywidgets
-
 from workbench.charts import quantization_grid, quantization_ranges, quantization_sqnr
 from workbench.errors import WorkbenchError, WorkloadError
 from workbench.live.board import ChartBoard
 from workbench.live.selections import PointSelection, Selection
+from workbench.panels.parts import lean
 from workbench.panels.state.layer_link import Follower
 from workbench.panels.state.once import Once
 from workbench.panels.state.session import Session
@@ -59,23 +58,21 @@ class QuantizationBox:
         )
         self.board.on_selection(self._picked)
         wide = {"description_width": "auto"}
-        self._layer = ipywidgets.Dropdown(
-            description="weights of", style=wide, tooltip="Which layer to look at"
-        )
-        self._channel = ipywidgets.Dropdown(
+        self._layer = lean.Dropdown(description="weights of", style=wide, tooltip="Which layer to look at")
+        self._channel = lean.Dropdown(
             description="and of it", style=wide, options=[NOISIEST, ALL], tooltip="Which output channel"
         )
         self._layer.observe(lambda _: self._draw_weights(), "value")
         self._link = Follower(session, self._layer)
         self._channel.observe(lambda _: self._draw_weights(), "value")
-        choice = ipywidgets.HBox([self._layer, self._channel])
-        choice.layout.flex_flow = "row wrap"
-        ranges = ipywidgets.VBox([self.board.place("ranges")])
-        noise = ipywidgets.VBox([self.board.place("sqnr")])
+        choice = lean.HBox([self._layer, self._channel])
+        choice.layout = lean.layout(flex_flow="row wrap")
+        ranges = lean.VBox([self.board.place("ranges")])
+        noise = lean.VBox([self.board.place("sqnr")])
         for each in (ranges, noise):
             each.add_class("wb-scroll")
-        below = ipywidgets.Tab([noise, ranges], titles=("Noise of each layer", "Activations"))
-        self.widget = ipywidgets.VBox([choice, self.board.place("grid"), below])
+        below = lean.Tab([noise, ranges], titles=("Noise of each layer", "Activations"))
+        self.widget = lean.VBox([choice, self.board.place("grid"), below])
         self.widget.add_class("wb-rounding")
 
     def refresh(self) -> None:

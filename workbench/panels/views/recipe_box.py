@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import ipywidgets
-
 from workbench.panels.closing import close
+from workbench.panels.parts import lean
 from workbench.panels.parts.advice_rows import AdviceRows
 from workbench.panels.parts.copy_button import CopyButton
 from workbench.panels.state.session import Session
@@ -24,13 +23,13 @@ class RecipeBox:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._boxes: dict[int, StepBox] = {}
-        self._steps = ipywidgets.VBox()
-        self._empty = ipywidgets.HTML("Add a step below: each one makes the model smaller, or trains it on.")
+        self._steps = lean.VBox()
+        self._empty = lean.HTML("Add a step below: each one makes the model smaller, or trains it on.")
         self._empty.add_class("wb-hint")
-        self._add = ipywidgets.Dropdown(options=_choices(), value="", tooltip="Add a step to the recipe")
+        self._add = lean.Dropdown(options=_choices(), value="", tooltip="Add a step to the recipe")
         self._add.add_class("wb-add")
         self._add.observe(self._added, "value")
-        self._text = ipywidgets.Textarea(
+        self._text = lean.Textarea(
             continuous_update=False,
             rows=2,
             placeholder="PruneWeights(sparsity=0.9) | FineTune(epochs=2)",
@@ -39,10 +38,10 @@ class RecipeBox:
         self._text.add_class("wb-code")
         self._text.observe(self._written, "value")
         self._copy = CopyButton()
-        line = ipywidgets.HBox([self._text, self._copy])
+        line = lean.HBox([self._text, self._copy])
         line.add_class("wb-line")
         self._advice = AdviceRows(session)
-        self.widget = ipywidgets.VBox([self._steps, self._empty, self._advice.widget, self._add, line])
+        self.widget = lean.VBox([self._steps, self._empty, self._advice.widget, self._add, line])
         self.widget.add_class("wb-recipe")
         self.refresh()
 
@@ -60,7 +59,7 @@ class RecipeBox:
             self._steps.children = children
         for box in gone:
             close(box.widget)
-        self._empty.layout.display = "none" if draft.steps else ""
+        lean.show(self._empty, not draft.steps)
         text = str(draft.recipe)
         if self._text.value != text:
             self._text.value = text

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import ipywidgets
-
 from workbench.charts import channels, masks
 from workbench.charts.channels import Strip
 from workbench.charts.masks import Picture
@@ -14,6 +12,7 @@ from workbench.errors import WorkbenchError
 from workbench.live import kept
 from workbench.live.board import ChartBoard
 from workbench.measurement import units
+from workbench.panels.parts import lean
 from workbench.panels.state.layer_link import Follower
 from workbench.panels.state.once import Once
 from workbench.panels.state.session import Session
@@ -41,15 +40,15 @@ class RemovedBox:
         self._due = Once(session, self._working)
         charts = {"masks": kept.spec("masks", masks.chart), "channels": channels.chart()}
         self.board = ChartBoard(charts, {"masks": masks.rows(None), "channels": channels.rows(())})
-        self._layer = ipywidgets.Dropdown(
+        self._layer = lean.Dropdown(
             description="what stays of", style={"description_width": "auto"}, tooltip="Which layer to look at"
         )
         self._layer.observe(lambda _: self._draw(), "value")
         self._link = Follower(session, self._layer, lambda name: name.rpartition(".")[0])
-        self._channels = ipywidgets.VBox([self.board.place("channels")])
+        self._channels = lean.VBox([self.board.place("channels")])
         self._channels.add_class("wb-scroll")
-        self._channels.layout.display = "none"
-        self.widget = ipywidgets.VBox([self._layer, self.board.place("masks"), self._channels])
+        lean.show(self._channels, False)
+        self.widget = lean.VBox([self._layer, self.board.place("masks"), self._channels])
         self.widget.add_class("wb-removed")
 
     def refresh(self) -> None:
@@ -90,7 +89,7 @@ class RemovedBox:
         if len(strips) != len(self.strips):  # the chart is as high as there are layers
             self.board.replace("channels", channels.chart(len(strips)), rows)
         self.strips = strips
-        self._channels.layout.display = "" if strips else "none"
+        lean.show(self._channels, strips)
         self.board.update({"channels": rows}, {"channels": channels.summary(strips)})
 
     def _list(self) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-import ipywidgets
-
 from workbench.measurement import units
+from workbench.panels.parts import lean
 from workbench.panels.parts.traits import set_changed
 from workbench.panels.state.session import Session
 
@@ -21,21 +20,21 @@ class RunBox:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._run = ipywidgets.Button(description="Run", icon="play", tooltip="Make a version of this recipe")
+        self._run = lean.Button(description="Run", icon="play", tooltip="Make a version of this recipe")
         self._run.add_class("wb-run")
         self._run.on_click(lambda _: session.run())
-        self._stop = ipywidgets.Button(description="Stop", icon="stop", tooltip=_STOP)
+        self._stop = lean.Button(description="Stop", icon="stop", tooltip=_STOP)
         self._stop.on_click(lambda _: session.stop())
-        self._bar = ipywidgets.FloatProgress(min=0, max=1)
-        self._left = ipywidgets.HTML()
+        self._bar = lean.FloatProgress(min=0, max=1)
+        self._left = lean.HTML()
         self._left.add_class("wb-left")
-        self._status = ipywidgets.HTML()
+        self._status = lean.HTML()
         self._status.add_class("wb-status")
-        self._record = ipywidgets.HTML()
+        self._record = lean.HTML()
         self._record.add_class("wb-record")
-        row = ipywidgets.HBox([self._run, self._stop, self._bar, self._left])
+        row = lean.HBox([self._run, self._stop, self._bar, self._left])
         row.add_class("wb-runs")
-        self.widget = ipywidgets.VBox([row, self._status, self._record])
+        self.widget = lean.VBox([row, self._status, self._record])
         self.refresh()
 
     def refresh(self) -> None:
@@ -46,7 +45,7 @@ class RunBox:
         again = session.runs.can_stop_again
         can_stop = is_running and (again or not session.runs.is_stopping)
         set_changed(self._stop, disabled=not can_stop, tooltip=_AGAIN if again else _STOP)
-        self._bar.layout.visibility = "visible" if is_running else "hidden"
+        lean.veil(self._bar, is_running)
         message, left = "", ""
         if job is not None and is_running:
             set_changed(self._bar, value=job.progress.fraction or 0.0)

@@ -14,6 +14,7 @@ from workbench.comparison.flipped import KINDS
 from workbench.live.board import ChartBoard
 from workbench.measurement import units
 from workbench.panels.paper.blocks import Block, Table, Title, Words
+from workbench.panels.parts import lean
 from workbench.panels.parts.flip_cards import cards, step_of
 from workbench.panels.parts.job_row import JobRow
 from workbench.panels.parts.traits import set_changed
@@ -80,7 +81,7 @@ class SamplesBox:
             self._found,
         )
         self._table = _html("wb-compared")
-        self._pair.widget.layout.display = "" if has_pair else "none"
+        lean.show(self._pair.widget, has_pair)
         self.widget = self._laid_out()
         self.widget.add_class("wb-samples")
         self.refresh()
@@ -124,7 +125,7 @@ class SamplesBox:
         if drawn == self._drawn:
             return
         self._drawn = drawn
-        self._body.layout.display = "" if self.flips is not None else "none"
+        lean.show(self._body, self.flips is not None)
         self._list()
         self._filtered()
         self._draw()
@@ -207,7 +208,7 @@ class SamplesBox:
         rows = {_CLASSES: classes_compared.rows(classes), _STEPS: flips_by_step.rows(stages)}
         texts = {_CLASSES: classes_compared.summary(classes, *names), _STEPS: flips_by_step.summary(stages)}
         self._board.show(rows, texts)
-        self._steps.layout.display = "" if stages is not None and stages.stages else "none"
+        lean.show(self._steps, stages is not None and stages.stages)
         table = rendering.table(rendering.CLASSES, rendering.class_rows(flips)) if flips is not None else ""
         table = table.replace('class="wb-table"', 'class="wb-pairs"')
         region = f'<div class="wb-wide" tabindex="0" role="region" aria-label="classes">{table}</div>'
@@ -222,17 +223,15 @@ class SamplesBox:
         return " ".join([stages.sentence, *(f"{each}." for each in stages.notes)])
 
     def _laid_out(self) -> ipywidgets.VBox:
-        row = ipywidgets.HBox([self._kind, self._class, self._back, self._forth, self._where])
+        row = lean.HBox([self._kind, self._class, self._back, self._forth, self._where])
         row.add_class("wb-choices")
         board = self._board
-        self._steps = ipywidgets.VBox([board.place(_STEPS)])
-        self._steps.layout.display = "none"
-        classes = ipywidgets.VBox(
-            [ipywidgets.HTML("<h4>Class by class</h4>"), board.place(_CLASSES), self._table]
-        )
-        self._body = ipywidgets.VBox([row, self._cards, self.finding.widget, self._steps, classes])
-        self._body.layout.display = "none"
-        return ipywidgets.VBox([self._pair.widget, self._told, self._body])
+        self._steps = lean.VBox([board.place(_STEPS)])
+        lean.show(self._steps, False)
+        classes = lean.VBox([lean.HTML("<h4>Class by class</h4>"), board.place(_CLASSES), self._table])
+        self._body = lean.VBox([row, self._cards, self.finding.widget, self._steps, classes])
+        lean.show(self._body, False)
+        return lean.VBox([self._pair.widget, self._told, self._body])
 
 
 def _row(flips: Flips, flip: Flip, stages: FlipStages | None) -> tuple[str, ...]:
@@ -252,7 +251,7 @@ def _verdict(flips: Flips) -> str:
 
 
 def _choice(description: str, tooltip: str) -> ipywidgets.Dropdown:
-    return ipywidgets.Dropdown(
+    return lean.Dropdown(
         options=[("all", ALL)],
         value=ALL,
         description=description,
@@ -262,13 +261,13 @@ def _choice(description: str, tooltip: str) -> ipywidgets.Dropdown:
 
 
 def _button(description: str, icon: str, tooltip: str, press: Callable[[], None]) -> ipywidgets.Button:
-    button = ipywidgets.Button(description=description, icon=icon, tooltip=tooltip)
+    button = lean.Button(description=description, icon=icon, tooltip=tooltip)
     button.add_class("wb-icon")
     button.on_click(lambda _: press())
     return button
 
 
 def _html(name: str) -> ipywidgets.HTML:
-    made = ipywidgets.HTML()
+    made = lean.HTML()
     made.add_class(name)
     return made

@@ -16,6 +16,7 @@ from workbench.live.board import ChartBoard
 from workbench.live.selections import PointSelection, Selection
 from workbench.measurement import units
 from workbench.panels.paper.blocks import Block, Table
+from workbench.panels.parts import lean
 from workbench.panels.state.layer_link import Follower
 from workbench.panels.state.session import Session
 from workbench.technique import Technique, find, techniques
@@ -57,13 +58,13 @@ class SensitivityBox:
         self._scan.on_click(lambda _: self.start())
         self._stop = _button("Stop scan", "stop", "End the scan and keep what was scanned")
         self._stop.on_click(lambda _: self.stop())
-        self._bar = ipywidgets.FloatProgress(min=0, max=1)
-        self._left = ipywidgets.HTML()
+        self._bar = lean.FloatProgress(min=0, max=1)
+        self._left = lean.HTML()
         self._left.add_class("wb-left")
-        self._status = ipywidgets.HTML()
+        self._status = lean.HTML()
         self._status.add_class("wb-status")
         self._layer = _choice("layer", [], "Look at one layer; a click on its row does the same")
-        self._table = ipywidgets.HTML()
+        self._table = lean.HTML()
         for each in (self._technique, self._leave):
             each.observe(lambda _: self._asked_for_another(), "value")
         self._layer.observe(lambda _: self._draw(), "value")
@@ -176,7 +177,7 @@ class SensitivityBox:
             job = self.scans.job
             is_running = self.scans.is_running
             self._scan.disabled, self._stop.disabled = is_running, not is_running
-            self._bar.layout.visibility = "visible" if is_running else "hidden"
+            lean.veil(self._bar, is_running)
             remaining = job.remaining if job is not None and is_running else None
             self._left.value = f"{units.seconds(remaining)} left" if remaining is not None else ""
             self._bar.value = (job.progress.fraction or 0.0) if job is not None and is_running else 0.0
@@ -225,13 +226,13 @@ class SensitivityBox:
             self._session.look_at(self.layer)
 
     def _laid_out(self) -> ipywidgets.VBox:
-        first = ipywidgets.HBox([self._technique, self._leave])
-        row = ipywidgets.HBox([self._scan, self._stop, self._bar, self._left])
+        first = lean.HBox([self._technique, self._leave])
+        row = lean.HBox([self._scan, self._stop, self._bar, self._left])
         row.add_class("wb-runs")
         first.add_class("wb-choices")
-        chart = ipywidgets.VBox([self.board.place(_CHART)])
+        chart = lean.VBox([self.board.place(_CHART)])
         chart.add_class("wb-scroll")
-        box = ipywidgets.VBox([first, row, self._status, chart, self._layer, self._table])
+        box = lean.VBox([first, row, self._status, chart, self._layer, self._table])
         box.add_class("wb-sensitivity")
         return box
 
@@ -279,10 +280,10 @@ def _also(each: Effect) -> tuple[str, ...]:
 
 
 def _choice(description: str, options: Any, tooltip: str) -> ipywidgets.Dropdown:
-    return ipywidgets.Dropdown(
+    return lean.Dropdown(
         options=options, description=description, tooltip=tooltip, style={"description_width": "auto"}
     )
 
 
 def _button(description: str, icon: str, tooltip: str) -> ipywidgets.Button:
-    return ipywidgets.Button(description=description, icon=icon, tooltip=tooltip)
+    return lean.Button(description=description, icon=icon, tooltip=tooltip)

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
-import ipywidgets
-
 from workbench.charts import spectrum
 from workbench.charts.spectrum import Spectrum
 from workbench.errors import WorkbenchError
 from workbench.live.board import ChartBoard
 from workbench.measurement import units
+from workbench.panels.parts import lean
 from workbench.panels.state.layer_link import Follower
 from workbench.panels.state.once import Once
 from workbench.panels.state.session import Session
@@ -41,14 +40,14 @@ class SpectrumBox:
         self._session = session
         self._due = Once(session, self._working)
         self.board = ChartBoard({"spectrum": spectrum.chart()}, {"spectrum": spectrum.rows(None)})
-        self._layer = ipywidgets.Dropdown(
+        self._layer = lean.Dropdown(
             description="spectrum of", style={"description_width": "auto"}, tooltip="Which layer to look at"
         )
         self._layer.observe(lambda _: self._draw(), "value")
         self._link = Follower(session, self._layer, lambda number: self.shown[number].name)
-        self._table = ipywidgets.HTML()
+        self._table = lean.HTML()
         self._table.add_class("wb-scroll")
-        self.widget = ipywidgets.VBox([self._layer, self.board.place("spectrum"), self._table])
+        self.widget = lean.VBox([self._layer, self.board.place("spectrum"), self._table])
         self.widget.add_class("wb-spectrum")
 
     def refresh(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets
 
 from workbench.options import Option, describe
+from workbench.panels.parts import lean
 from workbench.panels.parts.controls import Control, label
 from workbench.panels.state.session import Session
 from workbench.panels.state.steps import Step
@@ -21,7 +22,7 @@ class StepBox:
         self._step = step
         self._id = step.id
         self._technique = type(step.technique)
-        self._switch = ipywidgets.Checkbox(
+        self._switch = lean.Checkbox(
             value=step.is_on,
             indent=False,
             description=self._technique.__name__,
@@ -32,9 +33,9 @@ class StepBox:
         self._controls: dict[str, Control] = {}
         shown = self._made([option for option in options if not option.advanced])
         folded = [option for option in options if option.advanced]
-        self._options = ipywidgets.VBox([*shown, *self._fold(folded)])
+        self._options = lean.VBox([*shown, *self._fold(folded)])
         self._options.add_class("wb-options")
-        self.widget = ipywidgets.VBox([self._head(), self._options])
+        self.widget = lean.VBox([self._head(), self._options])
         self.widget.add_class("wb-step")
         self.widget.add_class(f"wb-{self._technique.family}")
         self.show(step)
@@ -62,7 +63,7 @@ class StepBox:
         self._earlier = _button("arrow-up", f"Do {name} one step earlier", lambda: session.move(id, -1))
         self._later = _button("arrow-down", f"Do {name} one step later", lambda: session.move(id, 1))
         away = _button("times", f"Take {name} out of the recipe", lambda: session.remove(id))
-        head = ipywidgets.HBox([self._switch, self._earlier, self._later, away])
+        head = lean.HBox([self._switch, self._earlier, self._later, away])
         head.add_class("wb-head")
         return head
 
@@ -76,10 +77,10 @@ class StepBox:
     def _fold(self, folded: Sequence[Option]) -> list[ipywidgets.Widget]:
         if not folded:
             return []
-        rest = ipywidgets.VBox()
-        rest.layout.display = "none"
+        rest = lean.VBox()
+        lean.show(rest, False)
         names = " · ".join(map(label, folded))
-        more = ipywidgets.ToggleButton(description=f"more: {names}", tooltip="Show or hide the other options")
+        more = lean.ToggleButton(description=f"more: {names}", tooltip="Show or hide the other options")
         more.add_class("wb-more")
         more.observe(lambda change: self._unfold(rest, folded, change["new"]), "value")
         return [more, rest]
@@ -87,7 +88,7 @@ class StepBox:
     def _unfold(self, rest: ipywidgets.Box, folded: Sequence[Option], is_shown: bool) -> None:
         if not rest.children:
             rest.children = self._made(folded)
-        rest.layout.display = "" if is_shown else "none"
+        lean.show(rest, is_shown)
 
     def _changer(self, name: str) -> Callable[[Any], None]:
         return lambda value: self._session.change(self._id, name, value)
@@ -97,7 +98,7 @@ class StepBox:
 
 
 def _button(icon: str, tooltip: str, action: Callable[[], None]) -> ipywidgets.Button:
-    button = ipywidgets.Button(icon=icon, tooltip=tooltip)
+    button = lean.Button(icon=icon, tooltip=tooltip)
     button.add_class("wb-icon")
     button.on_click(lambda _: action())
     return button

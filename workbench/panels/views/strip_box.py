@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets
 
 from workbench.measurement import units
+from workbench.panels.parts import lean
 from workbench.panels.parts.traits import set_changed
 from workbench.panels.state import chosen, figures
 from workbench.panels.state.figures import Figure, Strip
@@ -27,17 +28,17 @@ class StripBox:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._is_showing = False
-        self._title = ipywidgets.HTML()
+        self._title = lean.HTML()
         self._title.add_class("wb-title")
-        self._undo = ipywidgets.Button(description="undo", icon="undo", tooltip="Take the last move back")
-        self._redo = ipywidgets.Button(description="redo", icon="repeat", tooltip="Do it again")
+        self._undo = lean.Button(description="undo", icon="undo", tooltip="Take the last move back")
+        self._redo = lean.Button(description="redo", icon="repeat", tooltip="Do it again")
         self._undo.on_click(lambda _: session.undo())
         self._redo.on_click(lambda _: session.redo())
-        top = ipywidgets.HBox([self._title, self._undo, self._redo])
+        top = lean.HBox([self._title, self._undo, self._redo])
         top.add_class("wb-top")
-        self._cells = ipywidgets.HTML()
+        self._cells = lean.HTML()
         self._cells.add_class("wb-cells")
-        self.widget = ipywidgets.VBox([top, self._cells, self._choices()])
+        self.widget = lean.VBox([top, self._cells, self._choices()])
         self.widget.add_class("wb-strip")
         self.refresh()
 
@@ -67,12 +68,12 @@ class StripBox:
         self._threads = _list("threads", "Threads that the runtime may use")
         for name, each in self._lists.items():
             each.observe(lambda change, name=name: self._chosen(name, change), "value")
-        self._now = ipywidgets.Button(description="Measure now", icon="clock-o")
+        self._now = lean.Button(description="Measure now", icon="clock-o")
         self._now.add_class("wb-measure")
         self._now.on_click(lambda _: self._pressed())
-        self._timing = ipywidgets.HTML()
+        self._timing = lean.HTML()
         self._timing.add_class("wb-timing")
-        row = ipywidgets.HBox([*self._lists.values(), self._now, self._timing])
+        row = lean.HBox([*self._lists.values(), self._now, self._timing])
         row.add_class("wb-chosen")
         return row
 
@@ -152,7 +153,7 @@ def _cell(figure: Figure) -> str:
 
 
 def _list(description: str, tooltip: str) -> ipywidgets.Dropdown:
-    return ipywidgets.Dropdown(description=description, tooltip=tooltip, style={"description_width": "auto"})
+    return lean.Dropdown(description=description, tooltip=tooltip, style={"description_width": "auto"})
 
 
 def _counts(offered: Iterable[int], now: int) -> list[tuple[str, int]]:

@@ -6,8 +6,6 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-import ipywidgets
-
 from workbench.charts import tradeoff, tradeoff_rows
 from workbench.charts.tradeoff import VERSIONS, Point, Shown
 from workbench.errors import OptionError, listed, nearest
@@ -16,6 +14,7 @@ from workbench.live import kept
 from workbench.live.board import ChartBoard
 from workbench.live.selections import IntervalSelection, PointSelection, Selection
 from workbench.measurement.quantities import ACCURACY, STORED, Quantity, quantities
+from workbench.panels.parts import lean
 from workbench.panels.parts.axes_row import AxesRow
 from workbench.panels.parts.choice_list import ChoiceList
 from workbench.panels.state import points
@@ -40,9 +39,9 @@ class TradeoffBox:
         y = ACCURACY.name if ACCURACY.name in self._known else next(iter(self._known))
         self._axes = AxesRow([*self._known.values()], STORED.name, y, self._turned)
         self._list = ChoiceList(session)
-        top = ipywidgets.HBox([self._list.button, self._axes.widget])
+        top = lean.HBox([self._list.button, self._axes.widget])
         top.add_class("wb-tradeoff-top")
-        self.widget = ipywidgets.VBox([top, board.place(CHART), self._list.widget])
+        self.widget = lean.VBox([top, board.place(CHART), self._list.widget])
         self.widget.add_class("wb-tradeoff")
         self._drawn_of = (STORED.name, ACCURACY.name)
         self._last: tuple[Any, ...] = ()

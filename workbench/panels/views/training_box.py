@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-import ipywidgets
-
 from workbench.charts import training, validation
 from workbench.live.board import ChartBoard
+from workbench.panels.parts import lean
 from workbench.panels.state.session import Session
 from workbench.panels.state.steps import epochs
 
@@ -26,7 +25,7 @@ class TrainingBox:
     def __init__(self, session: Session, board: ChartBoard) -> None:
         self._session = session
         self._board = board
-        self.widget = ipywidgets.VBox([board.place("training"), board.place("validation")])
+        self.widget = lean.VBox([board.place("training"), board.place("validation")])
         self.refresh()
 
     def refresh(self) -> None:

@@ -10,6 +10,7 @@ import ipywidgets
 
 from workbench.errors import VersionError
 from workbench.live.board import ChartBoard
+from workbench.panels.parts import lean
 from workbench.panels.parts.traits import set_changed
 from workbench.panels.parts.version_table import VersionTable
 from workbench.panels.state import points
@@ -32,7 +33,7 @@ class VersionsBox:
         self._session = session
         self._rows = VersionRows()
         self._runtime = session.runtime
-        self._told = ipywidgets.HTML()
+        self._told = lean.HTML()
         self._told.add_class("wb-hint")
         self.table = VersionTable(columns(session.work, session.runtime), self.hear)
         self.table.observe(lambda _: self.refresh_buttons(), "marked")
@@ -43,13 +44,13 @@ class VersionsBox:
         self._again = _button(
             "", "refresh", "Look for versions that another notebook has added", session.read_again
         )
-        self._name = ipywidgets.Text(placeholder="small.safetensors", tooltip="The file to write")
+        self._name = lean.Text(placeholder="small.safetensors", tooltip="The file to write")
         self._save = _button(
             "Save", "save", "Write the version to this file (.safetensors or .onnx)", self._save_it
         )
-        row = ipywidgets.HBox([self._begin, self._compare, self._again, self._name, self._save])
+        row = lean.HBox([self._begin, self._compare, self._again, self._name, self._save])
         row.add_class("wb-save")
-        self.widget = ipywidgets.VBox([self._told, self.table, row])
+        self.widget = lean.VBox([self._told, self.table, row])
         self.widget.add_class("wb-versions")
         self.refresh()
 
@@ -135,6 +136,6 @@ def _count(listed: int, there: int) -> str:
 
 
 def _button(description: str, icon: str, tooltip: str, press: Callable[[], None]) -> ipywidgets.Button:
-    button = ipywidgets.Button(description=description, icon=icon, tooltip=tooltip)
+    button = lean.Button(description=description, icon=icon, tooltip=tooltip)
     button.on_click(lambda _: press())
     return button

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-import ipywidgets
-
+from workbench.panels.parts import lean
 from workbench.panels.state.session import Session
 
 
@@ -16,7 +15,7 @@ class WarningsBox:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.widget = ipywidgets.HTML()
+        self.widget = lean.HTML()
         self.widget.add_class("wb-warnings")
         self.refresh()
 
@@ -27,4 +26,4 @@ class WarningsBox:
         told = "".join(f'<p role="status">⚠ {escape(each)}</p>' for each in lines)
         if self.widget.value != told:
             self.widget.value = told
-        self.widget.layout.display = "" if lines else "none"
+        lean.show(self.widget, lines)
