@@ -14,7 +14,6 @@ busy machine says little; so does the very first page of a browser, which is ope
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -77,7 +76,7 @@ def ready(notebook: Notebook) -> None:
     """The workload is there; the cell of the studio is the next."""
     notebook.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell-and-select-next')")
     notebook.wait_for_python("'work' in globals()", timeout=120)
-    time.sleep(2.0)
+    time.sleep(3.0)  # JupyterLab itself has come to rest
 
 
 def told(name: str, which: str, paints: list[Paint]) -> bool:
@@ -93,19 +92,12 @@ def told(name: str, which: str, paints: list[Paint]) -> bool:
     return median <= LIMITS[name]
 
 
-def compile_as_installed(folder: Path) -> None:
-    """Byte code for every module, kept outside of the checkout."""
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    os.environ["PYTHONPYCACHEPREFIX"] = str(folder)
-    subprocess.run([sys.executable, "-m", "compileall", "-q", str(PACKAGE)], check=True)
-
-
 def main() -> int:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
     good = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        compile_as_installed(Path(folder) / "compiled")
-        lab = Lab(Path(folder) / "lab").start()
+        subprocess.run([sys.executable, "-m", "compileall", "-q", str(PACKAGE)], check=True)
+        lab = Lab(Path(folder)).start()
         try:
             with sync_playwright() as playwright, open_browser(playwright) as browser:
                 with opened(browser, lab, "warm", ["import ipywidgets; ipywidgets.IntSlider()"]) as notebook:
