@@ -140,7 +140,8 @@ def strip_of(session: Session) -> Strip:
 
 
 def _cell(figure: Figure) -> str:
-    kind = f' <span class="wb-kind">{escape(figure.kind)}</span>' if figure.kind else ""
+    said = figure.kind if figure.kind != figure.title else ""  # not "stored stored"
+    kind = f' <span class="wb-kind">{escape(said)}</span>' if said else ""
     texts = {"name": figure.title, "value": figure.value, "detail": figure.detail}
     texts |= {"change": figure.change, "verdict": figure.verdict}
     # an empty line keeps its height: nothing below it jumps
