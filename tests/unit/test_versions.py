@@ -216,6 +216,31 @@ def test_a_limit_says_what_it_would_remove_and_removes_nothing_unasked(work: Wor
     assert names(tree) == ["v2", "mine", "v4"]
 
 
+def test_observers_are_told_when_the_tree_can_be_changed_by_others(work: Workload):
+    """A panel draws under a lock of its own; another thread that holds it may be changing the tree."""
+    tree = VersionTree(None, work)
+    version = tree.add(made(work, report=report(9)))
+    heard = []
+
+    def elsewhere(_: VersionTree) -> None:
+        others = threading.Thread(target=lambda: tree.select(None), daemon=True)
+        if not heard:  # what others do is heard, too
+            heard.append(others)
+            others.start()
+            others.join(10)
+
+    tree.observe(elsewhere)
+    for change in (
+        lambda: tree.rename(version, "other"),
+        lambda: tree.annotate("other", "a note"),
+        lambda: tree.pin("other"),
+        lambda: tree.remeasured("other", lambda before: before),
+    ):
+        heard.clear()
+        change()
+        assert not heard[0].is_alive()
+
+
 def test_observers_hear_every_change_and_one_that_fails_does_not_silence_the_others(work: Workload):
     tree, heard = VersionTree(None, work), []
 

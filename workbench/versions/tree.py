@@ -160,11 +160,15 @@ class VersionTree:
             version = self.get(which)
             if name != version.name and (name in self._history.names or self._is_taken_elsewhere(name)):
                 raise VersionError(f"there is already a version {name!r}; choose another name")
-            return self._change(version, name=name)
+            version = self._change(version, name=name)
+        self._tell()
+        return version
 
     def annotate(self, which: str | Version, note: str) -> Version:
         """Write a note on a version; the version as it is now."""
-        return self._change(self.get(which), note=str(note))
+        version = self._change(self.get(which), note=str(note))
+        self._tell()
+        return version
 
     def remeasured(self, which: str | Version, change: Callable[[Report], Report]) -> Version:
         """Keep another report with a version, made from the one it has; the version as it is now.
@@ -176,11 +180,15 @@ class VersionTree:
             version = self.get(which)
             if version.report is None:
                 raise VersionError(f"{version.name} has no report; wb.measure(work, version) makes one")
-            return self._change(version, report=change(version.report))
+            version = self._change(version, report=change(version.report))
+        self._tell()
+        return version
 
     def pin(self, which: str | Version, is_pinned: bool = True) -> Version:
         """Keep a version out of what a size limit would remove; the version as it is now."""
-        return self._change(self.get(which), is_pinned=bool(is_pinned))
+        version = self._change(self.get(which), is_pinned=bool(is_pinned))
+        self._tell()
+        return version
 
     def delete(self, which: str | Version) -> None:
         """Remove a version and its weights for good; its children, and the head, become its parent's."""
@@ -245,13 +253,13 @@ class VersionTree:
         self._save_head()
 
     def _change(self, version: Version, **changes: Any) -> Version:
+        """The version with these changes, kept; telling it is left to the caller, who may hold the lock."""
         with self._lock:
             version = self._history.versions[version.id].changed(**changes)
             self._history = self._history.changed(version)
             if version.id not in self._unsaved:  # it is written whole as soon as the file works again
                 columns = row(version)
                 self._write(lambda file: file.change(columns.pop("id"), **columns))
-        self._tell()
         return version
 
     def _is_taken_elsewhere(self, name: str) -> bool:
