@@ -52,6 +52,7 @@ class CompareBox:
         self._layer.observe(lambda _: self._draw_weights(), "value")
         self._weights_told = _html("wb-hint")
         self._look = lean.VBox([self._layer, board.place(_CHART), self._weights_told])
+        lean.show(self._look, False)
         parts = [self._pair.widget, self._told, self._figures, self._recipe, self._layers, self._look]
         self.widget = lean.VBox(parts)
         self.widget.add_class("wb-compare")
