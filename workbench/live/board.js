@@ -6,7 +6,6 @@
 // what scripts of this package share on a page, whichever of them comes first
 const page = (globalThis[Symbol.for("workbench.live.1")] ??= { waiting: new Map() });
 page.boards ??= new Map();
-page.compiled ??= new Map();
 
 const FALLBACK = { ink: "#212121", faint: "#616161", line: "#bdbdbd", paper: "#ffffff" };
 const VARIABLES = {
@@ -16,44 +15,16 @@ const VARIABLES = {
   paper: "--jp-layout-color0",
 };
 const ACCENT = { true: "#0072B2", false: "#56B4E9" }; // by whether the theme is light
-const ERRORS_ONLY = 1; // Vega also warns of what is meant here: layers without rows, a height that follows them
-const ANY_WIDTH = 400; // pixels; a chart gets its own when it is drawn
-const MOST_COMPILED = 60; // charts; a trade-off of other axes is another one
 const NEAR = 8; // pixels; small marks are hard to hit
 const FRAME = 16; // ms; who was not drawn for so long is drawn at once
 const CALM_PAUSE = 300; // ms between drawings for people who asked for less motion
 
-function vegaEmbed() {
-  if (page.embed) return Promise.resolve(page.embed);
+/** What draws a chart, once the libraries are on the page; see vega.js. */
+function drawing() {
+  if (page.draw) return Promise.resolve(page.draw);
   return new Promise((resolve) => {
     page.waiting.set("vega", [...(page.waiting.get("vega") ?? []), resolve]);
   });
-}
-
-/** Draw a chart with these rows by source; what Vega-Lite makes of a chart is kept, and made once a page. */
-async function embedded(host, spec, font, width, rows) {
-  const embed = await vegaEmbed();
-  const options = { actions: false, renderer: "canvas", tooltip: { theme: "wb" }, logLevel: ERRORS_ONLY };
-  const key = `${font} ${JSON.stringify(spec)}`;
-  // the width is ours: Vega would follow the window, and make a chart that is hidden meanwhile 0 pixels wide
-  const sized = spec.width === "container" ? { width } : {};
-  const known = page.compiled.get(key);
-  if (known) {
-    const filled = { ...structuredClone(known), ...sized };
-    for (const data of filled.data) if (rows[data.name]) data.values = rows[data.name];
-    return embed(host, filled, { ...options, mode: "vega" });
-  }
-  const datasets = Object.fromEntries(sourcesOf(spec).map((source) => [source, rows[source] ?? []]));
-  const made = await embed(host, { ...structuredClone(spec), ...sized, datasets }, { ...options, config: { font } });
-  const { data, ...rest } = made.vgSpec;
-  page.compiled.set(key, { ...rest, data: data.map((each) => (datasets[each.name] ? { ...each, values: [] } : each)) });
-  if (page.compiled.size > MOST_COMPILED) page.compiled.delete(page.compiled.keys().next().value);
-  return made;
-}
-
-/** The font of the page around an element. */
-function fontOf(element) {
-  return getComputedStyle(element).getPropertyValue("--jp-ui-font-family") || "sans-serif";
 }
 
 /** The rows of one chart of a message, made anew for each view: Vega writes into what it is given. */
@@ -70,13 +41,6 @@ function rowsOf(part, buffers) {
     for (const [name, values] of others) row[name] = values[at];
     return row;
   });
-}
-
-/** The names of the data sources a spec draws. */
-function sourcesOf(spec) {
-  if (!spec || typeof spec !== "object") return ["rows"];
-  const own = !Array.isArray(spec) && spec.data?.name ? [spec.data.name] : [];
-  return [...own, ...Object.values(spec).flatMap(sourcesOf)];
 }
 
 /** The symbols of a scene, all of them in the plot's coordinates where they are marks of the one plot. */
@@ -135,11 +99,10 @@ class Figure {
   async embed(turn) {
     if (turn !== this.turn) return; // while it waited for its turn another build was asked for
     const spec = this.board.model.get("specs")[this.name];
-    await vegaEmbed(); // rows that come meanwhile are drawn with it
+    const draw = await drawing(); // rows that come meanwhile are drawn with it
     const first = this.parts();
     const rows = Object.fromEntries(first.map(([source, part]) => [source, rowsOf(part, part.buffers)]));
-    const width = this.figure.clientWidth || this.width;
-    const made = await embedded(this.canvas, spec, fontOf(this.figure), width, rows);
+    const made = await draw(this.canvas, spec, { width: this.figure.clientWidth || this.width, rows });
     if (turn !== this.turn) return made.finalize(); // another build overtook this one, or it was disposed of
     this.made?.finalize();
     this.made = made;
@@ -278,15 +241,6 @@ class Board {
     this.takeState();
     this.specs = model.get("specs");
     model.send({ kind: "ready" });
-    this.prepare();
-  }
-
-  /** Draw the first chart for nobody while the page waits for the rest of the panel: the first time is slow. */
-  async prepare() {
-    const [first] = Object.values(this.specs);
-    if (!first || page.compiled.size) return;
-    const made = await embedded(document.createElement("div"), first, fontOf(document.body), ANY_WIDTH, {});
-    made.finalize();
   }
 
   takeState() {

@@ -10,22 +10,18 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import anywidget
 import traitlets
 
 from workbench.live import kept
 
-# the page's registry, made by whichever script comes first; board.js and place.js hold the same line
-_SNIPPET = """
-const page = (globalThis[Symbol.for("workbench.live.1")] ??= { waiting: new Map() });
-page.embed = vegaEmbed;
-for (const arrived of page.waiting.get("vega") ?? []) arrived(vegaEmbed);
-page.waiting.delete("vega");
-export default {};
-"""
+# the page's registry is made by whichever script comes first: board.js and place.js hold the same line
+_SNIPPET = Path(__file__).with_name("vega.js").read_text(encoding="utf-8")
 _CHILD = """
 import sys, vl_convert
 made = vl_convert.javascript_bundle(sys.argv[1], vl_version=sys.argv[2])
@@ -38,21 +34,24 @@ _on_page: VegaBundle | None = None
 
 
 class VegaBundle(anywidget.AnyWidget):
-    """Carries the libraries to the page; it is never shown."""
+    """Carries the libraries to the page, and a chart that is drawn for nobody there; it is never shown."""
 
     _esm = traitlets.Unicode(_EMPTY).tag(sync=True)
+    first = traitlets.Dict().tag(sync=True)
 
 
-def bring_to_page() -> VegaBundle:
-    """The one bundle widget of this kernel; its text follows from a thread where it must be made first."""
+def bring_to_page(first: Mapping[str, Any] | None = None) -> VegaBundle:
+    """The one bundle widget of this kernel; its text follows from a thread where it must be made first.
+
+    Args:
+        first: the spec of the chart that will be drawn first, so that the page has done it once by then.
+    """
     global _on_page
     with _lock:
         if _on_page is None or _on_page.comm is None:
-            _on_page = VegaBundle()
             found = kept.read(cached_at())
-            if found is not None:
-                _on_page._esm = found
-            else:
+            _on_page = VegaBundle(first=dict(first or {}), **({} if found is None else {"_esm": found}))
+            if found is None:
                 threading.Thread(target=_make_and_send, args=(_on_page,), daemon=True).start()
         return _on_page
 

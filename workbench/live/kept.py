@@ -52,9 +52,18 @@ def spec(name: str, make: Callable[[], Any]) -> dict[str, Any]:
         name: tells this chart from others.
         make: gives the Altair chart.
     """
-    path = place(f"{name}.json", [_altair(), _sources()])
-    text = read(path)
-    return json.loads(text if text is not None else keep(path, json.dumps(make().to_dict())))
+    found = known(name)
+    return found if found is not None else json.loads(keep(_of(name), json.dumps(make().to_dict())))
+
+
+def known(name: str) -> dict[str, Any] | None:
+    """The spec of a chart that was made before; None where it was not."""
+    text = read(_of(name))
+    return None if text is None else json.loads(text)
+
+
+def _of(name: str) -> Path:
+    return place(f"{name}.json", [_altair(), _sources()])
 
 
 @functools.cache

@@ -26,9 +26,10 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     if name in _WHERE:
-        from workbench.live import bundle
+        from workbench.live import bundle, kept
 
-        bundle.bring_to_page()  # the page reads the libraries of the charts while Python reads the panel
+        # the page reads the libraries of the charts, and draws one, while Python reads the panel
+        bundle.bring_to_page(kept.known("tradeoff"))
         return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
