@@ -37,8 +37,8 @@ The student closes the gap to its teacher whole (104 % of the means; by seed 90,
 (70, 90, 70 %) on images as they are, as in the paper. Read beside it: moving the images closes 93 % without
 any teacher. Taught on them the student makes 12, 6 and 3 errors fewer than alone, 7 ± 11: the teacher's own
 part is seen on images as they are (49 errors of 147), and with three seeds not for sure on moved ones.
-Without threes: 149, 146, 138 errors, 70, 58, 48 of them on threes; with the bias raised 119, 115, 124, of them
-33, 14, 20.
+Without threes: 149, 146, 138 errors, 70, 58, 48 of them on threes; with the bias raised 119, 115, 124, of
+them 33, 14, 20.
 
 Everything that is done is kept in a JSON file after each step, so that a run goes on where it was ended.
 """
