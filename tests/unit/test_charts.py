@@ -260,11 +260,11 @@ def test_tall_bars_are_named_first_and_names_keep_apart(width):
 
 
 def test_few_layers_are_all_named_and_the_chosen_one_always():
-    assert labels.rooms([0.1, 0.5, 0.2], 21) == [labels._PLOTS[0]] * 3
+    assert labels.rooms([0.1, 0.5, 0.2], 21) == [0] * 3
     assert labels.rooms([], 21) == []
     many = [Layer(f"l{size}", "Linear", size, 1, 10, 10, is_selected=size == 40) for size in range(1, 99)]
     rows = {row["name"]: row["room"] for row in of_kind(layers.rows(many), "layer")}
-    assert rows["l40"] == rows["l98"] == labels._PLOTS[0]
+    assert rows["l40"] == rows["l98"] == 0
     assert max(rows.values()) == labels.NO_ROOM
 
 

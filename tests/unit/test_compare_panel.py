@@ -17,6 +17,7 @@ from workbench.errors import VersionError
 from workbench.job import finish
 from workbench.live.board import ChartBoard
 from workbench.panels import Compare, Workbench
+from workbench.panels.parts import lean
 from workbench.panels.state.session import Session
 from workbench.panels.views.compare_box import CompareBox
 from workbench.panels.views.samples_box import PAGE, SamplesBox
@@ -247,7 +248,7 @@ def test_one_that_is_deleted_while_it_is_compared_gives_way(made):
     panel = Compare(work, None, "short-lived", tree=tree, names={})
     panel.wait()
     tree.delete("short-lived")
-    assert "Make a version first" in panel.box._told.value and panel.box._look.layout.display == "none"
+    assert "Make a version first" in panel.box._told.value and not lean.is_shown(panel.box._look)
     assert panel.samples.flips is None
     panel.close()
 

@@ -9,6 +9,7 @@ import pytest
 from small import workload
 
 from workbench.charts import soft_targets, terms
+from workbench.errors import WorkbenchError
 from workbench.options import option_named
 from workbench.panels import Distillation
 from workbench.panels.parts.controls import Control
@@ -92,6 +93,21 @@ def test_the_slider_of_temperatures_moves_by_ratios_in_halves():
     slider.value = 10**0.85
     slider.value = 10**-0.301
     assert told == [7.0, 0.5]
+
+
+def test_the_slider_stands_at_what_it_means():
+    control = Control(option_named(Distill, "temperature"), 4.0, lambda value: None)
+    control.widget.value = 10**-0.2  # 0.63
+    assert control.widget.value == 0.5 and control.widget.readout_format == ".1f"
+
+
+def test_a_closed_panel_says_so_instead_of_its_lesson():
+    work = workload()
+    closed = Distillation(work, tree=VersionTree(None, work))
+    closed.close()
+    with pytest.raises(WorkbenchError, match="the panel is closed; run its cell again"):
+        _ = closed.lesson
+    assert not hasattr(closed, "session")
 
 
 def test_softened_is_softmax_of_the_logits_over_the_temperature():

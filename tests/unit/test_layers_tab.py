@@ -21,6 +21,7 @@ from workbench.job import Progress
 from workbench.live.selections import PointSelection
 from workbench.measurement import everything
 from workbench.panels import Workbench
+from workbench.panels.parts import lean
 from workbench.panels.parts.layer_table import MODELS_ORDER, LayerTable
 from workbench.panels.state.layer_clock import LayerClock
 from workbench.panels.views.layers_box import LayersBox
@@ -186,11 +187,11 @@ def test_row_bar_and_session_agree_on_the_layer(panel):
     panel.board._tell(PointSelection("layers", "pick", ({"name": "3"},)))  # a click on a bar
     assert box.table.selected == panel.session.layer == "3"
     looked_at(panel, "")
-    assert box.layer.widget.layout.display == "none"
+    assert not lean.is_shown(box.layer.widget)
 
 
 def test_nothing_is_shown_before_a_layer_is_chosen(panel):
-    assert tab(panel).layer.widget.layout.display == "none"
+    assert not lean.is_shown(tab(panel).layer.widget)
     assert "Choose a layer" in tab(panel)._said.value
 
 

@@ -13,6 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.measurement import everything
 from workbench.options import describe
 from workbench.panels import Workbench, open_panels
+from workbench.panels.parts import lean
 from workbench.panels.parts.controls import Control, label
 from workbench.panels.parts.version_table import VersionTable
 from workbench.panels.state.session import Session
@@ -369,7 +370,7 @@ def test_data_of_the_notebook_are_offered_and_taken(work):
     assert (
         panel.error == "" and panel.preview.accuracy.n == panel.work.validation.n == 24
     )  # half is for tests
-    assert offered.layout.display == "none"
+    assert not lean.is_shown(offered)
     assert str(panel.recipe) == "PruneWeights(sparsity=0.5)"
     panel.close()
 
@@ -382,7 +383,7 @@ def test_input_shape_is_asked_for_where_it_is_needed():
     panel = Workbench(Workload(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())), "PruneWeights(0.5)", names={})
     panel.wait()
     typed = one(panel, ipywidgets.Text, description="input shape")
-    assert typed.layout.display != "none" and panel.preview.macs is None
+    assert lean.is_shown(typed) and panel.preview.macs is None
     typed.value = "three"
     assert panel.error == "a shape is whole numbers with commas between, like 3, 224, 224; got 'three'"
     typed.value = "4, 8, 8"
@@ -507,9 +508,9 @@ def test_seldom_used_options_are_folded_away(panel):
     regrow = one(panel, ipywidgets.Checkbox, description="regrow")
     assert regrow.value
     fold = next(each for each in widgets_below(panel) if regrow in getattr(each, "children", ()))
-    assert fold.layout.display != "none"
+    assert lean.is_shown(fold)
     more.value = False
-    assert fold.layout.display == "none"
+    assert not lean.is_shown(fold)
     [step] = panel.session.draft.steps
     panel.session.change(step.id, "regrow", False)
     assert not regrow.value
@@ -628,9 +629,9 @@ def test_selection_goes_both_ways(panel):
 def test_versions_are_selected_by_keyboard(panel):
     first, second = two_versions(panel)
     shown = one(panel, ipywidgets.SelectMultiple)
-    assert shown.layout.display == "none" and shown.options == ()
+    assert not lean.is_shown(shown) and shown.options == ()
     one(panel, ipywidgets.ToggleButton, description="select").value = True
-    assert shown.layout.display != "none" and [id for _, id in shown.options] == [second.id, first.id]
+    assert lean.is_shown(shown) and [id for _, id in shown.options] == [second.id, first.id]
     shown.value = (first.id, second.id)
     assert panel.selection == [first, second]
     panel.selection = [second]

@@ -20,6 +20,7 @@ from workbench.job import Job
 from workbench.layers import weights
 from workbench.live.selections import PointSelection
 from workbench.panels.family import FamilyPanel
+from workbench.panels.parts import lean
 from workbench.panels.pruning import Pruning
 from workbench.panels.sensitivity import Sensitivity as Panel
 from workbench.panels.views.locks_box import LocksBox
@@ -77,15 +78,15 @@ def test_the_picture_follows_the_recipe(panel):
 
 def test_channels_that_go_are_shown_where_the_recipe_removes_some(panel):
     box = panel.view(RemovedBox)
-    assert box.strips == () and box._channels.layout.display == "none"
+    assert box.strips == () and not lean.is_shown(box._channels)
     panel.recipe = "PruneChannels(ratio=0.5)"
     panel.wait()
     kept = {each.name: sum(each.kept) for each in box.strips}
     assert kept == {"0": 3, "3": 4, "6": 8, "9": 3}  # of 6, 8, 16 and the three outputs
-    assert box._channels.layout.display != "none" and "9 3, locked" in box.board.latest["channels"]["text"]
+    assert lean.is_shown(box._channels) and "9 3, locked" in box.board.latest["channels"]["text"]
     panel.recipe = "PruneWeights(sparsity=0.5)"
     panel.wait()
-    assert box.strips == () and box._channels.layout.display == "none"
+    assert box.strips == () and not lean.is_shown(box._channels)
 
 
 def test_a_picture_is_the_share_that_stays_in_each_tile():
@@ -116,7 +117,7 @@ def test_scan_fills_the_chart_and_the_table(panel):
     assert panel.scan.step == "PruneWeights(scope='layer')"  # the recipe's own options
     assert len(drawn(box, "point")) == len(panel.scan) == 12
     assert [row["name"] for row in drawn(box, "layer")] == ["0", "3", "6", "9"]
-    assert "hurts most" in box._status.value and box._bar.layout.visibility == "hidden"
+    assert "hurts most" in box._status.value and lean.VEILED in box._bar._dom_classes
     box.layer = "6"
     assert "PruneWeights(scope=&#x27;layer&#x27;) in 6 alone" in box._table.value
     assert [row["name"] for row in drawn(box, "layer") if row["selected"]] == ["6"]
@@ -143,7 +144,7 @@ def test_another_technique_is_another_question(panel):
 
 def test_why_locked_lists_every_layer_with_its_reason(panel):
     box = panel.view(LocksBox)
-    assert panel.locks == () and box._list.layout.display == "none"
+    assert panel.locks == () and not lean.is_shown(box._list)
     box.show()
     panel.wait()
     assert [each.layer for each in panel.locks] == ["0", "3", "6", "9"]

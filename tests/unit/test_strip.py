@@ -11,6 +11,7 @@ import small
 
 from workbench.measurement import everything, units
 from workbench.panels import Workbench
+from workbench.panels.parts import lean
 from workbench.panels.state.chosen import Chosen
 from workbench.panels.state.figures import is_timed_alike
 from workbench.panels.state.session import Session
@@ -458,17 +459,17 @@ def test_the_metric_that_is_chosen_heads_the_strip(panel):
 def test_advice_is_shown_only_where_steps_fight(panel):
     def shown():
         buttons = widgets(panel, ipywidgets.Button, icon="exchange")
-        return [each for each in buttons if each.description and each.layout.display != "none"]
+        return [each for each in buttons if each.description and lean.is_shown(each)]
 
     (rows,) = (each for each in widgets(panel, ipywidgets.VBox) if "wb-advice" in each._dom_classes)
-    assert rows.layout.display == "none"
+    assert not lean.is_shown(rows)
     panel.recipe = "PruneWeights(sparsity=0.8) | Factorize(ratio=0.5)"
     panel.wait()
-    assert rows.layout.display != "none"
+    assert lean.is_shown(rows)
     (button,) = shown()
     button.click()
     panel.wait()
-    assert str(panel.recipe).startswith("Factorize") and rows.layout.display == "none"
+    assert str(panel.recipe).startswith("Factorize") and not lean.is_shown(rows)
 
 
 def test_steps_are_numbered_as_the_recipe_counts_them(panel):

@@ -19,6 +19,7 @@ import workbench as wb
 from workbench.candidate import Candidate
 from workbench.live.board import ChartBoard
 from workbench.panels import Workbench
+from workbench.panels.parts import lean
 from workbench.panels.state.session import Session
 from workbench.panels.views.versions_box import VersionsBox
 from workbench.panels.views.warnings_box import WarningsBox
@@ -264,9 +265,9 @@ def test_where_run_begins_is_said_while_it_is_no_original(work, tree):
     panel = Workbench(work, tree=tree, names={})
     panel.session.begin_from("v1")
     begins = next(each for each in panel.views if type(each).__name__ == "BeginBox")
-    assert "begins from <b>v1</b>" in begins._told.value and begins.widget.layout.display != "none"
+    assert "begins from <b>v1</b>" in begins._told.value and lean.is_shown(begins.widget)
     begins._back.click()
-    assert panel.session.start is None and begins.widget.layout.display == "none"
+    assert panel.session.start is None and not lean.is_shown(begins.widget)
     panel.close()
 
 

@@ -76,7 +76,7 @@ def rooms(weights: Sequence[float], apart: float) -> list[int]:
         covered = {near for place in named for near in range(place - reach, place + reach + 1)}
         for place in order:
             if found[place] == NO_ROOM and place not in covered:
-                found[place] = width
+                found[place] = width if width > _PLOTS[0] else 0
                 covered.update(range(place - reach, place + reach + 1))
     return found
 

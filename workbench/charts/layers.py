@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 HINT = "This model has no layers with weights"
 WAITING = "The layers are told when the model has run once"
 HEIGHT = 110
+WIDTH = 640  # pixels; the board says how much there is (vega.js)
 _APART = 21  # pixels from one slanted label to the next
-_LABEL = (  # the end of a long name; of those that have room: see `labels.rooms`
-    "data('rows')[indexof(pluck(data('rows'), 'name'), datum.value)].room > width ? '' : "
+# the end of a long name; of those that have room: see `labels.rooms`. The plot is narrower than its place, by
+# how much depends on the labels: compared with the plot they would come and go
+_LABEL = (
+    "data('rows')[indexof(pluck(data('rows'), 'name'), datum.value)].room > place - 40 ? '' : "
     "length(datum.label) > 13 ? '…' + replace(slice(datum.label, -11), regexp('^[.]'), '') : datum.label"
 )
 _TICKS = (0.5, 1.0)  # of the axis, where lines are drawn
@@ -151,7 +154,7 @@ def chart() -> alt.LayerChart:
         labels.hint_layer(named),
     )
     described = "A bar per layer: what it has now, before what the original had."
-    return theme.themed(drawn, described, HEIGHT)
+    return theme.themed(drawn.add_params(alt.param(name="place", value=WIDTH)), described, HEIGHT)
 
 
 def _tooltip() -> list[alt.Tooltip]:

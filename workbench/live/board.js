@@ -70,6 +70,11 @@ class Figure {
     this.resizing.observe(this.figure);
   }
 
+  /** The names of the parameters of its spec. */
+  get params() {
+    return (this.board.model.get("specs")[this.name]?.params ?? []).map(({ name }) => name);
+  }
+
   get isSeen() {
     return this.figure.clientWidth > 0;
   }
@@ -80,6 +85,7 @@ class Figure {
     if (!width || width === this.width) return;
     this.width = width;
     if (!this.view) return this.build();
+    if (this.params.includes("place")) this.view.signal("place", width);
     await this.view.signal("width", width).resize().runAsync();
     await this.view.resize().runAsync(); // once more: the legend has wrapped by now
     this.board.schedule();
@@ -102,7 +108,7 @@ class Figure {
     const draw = await drawing(); // rows that come meanwhile are drawn with it
     const first = this.parts();
     const rows = Object.fromEntries(first.map(([source, part]) => [source, rowsOf(part, part.buffers)]));
-    const made = await draw(this.canvas, spec, { width: this.figure.clientWidth || this.width, rows });
+    const made = await draw(this.canvas, spec, { width: this.figure.clientWidth || this.width || undefined, rows });
     if (turn !== this.turn) return made.finalize(); // another build overtook this one, or it was disposed of
     this.made?.finalize();
     this.made = made;
@@ -162,8 +168,7 @@ class Figure {
       colours[name] = style.getPropertyValue(variable).trim() || FALLBACK[name];
     }
     // a chart that was not made for a board has none of these, and keeps its colours
-    const known = (this.board.model.get("specs")[this.name]?.params ?? []).map(({ name }) => name);
-    for (const name of known) if (name in colours) this.view.signal(name, colours[name]);
+    for (const name of this.params) if (name in colours) this.view.signal(name, colours[name]);
     this.view.runAsync();
   }
 

@@ -19,9 +19,14 @@ function fontOf(element) {
   return getComputedStyle(element).getPropertyValue("--jp-ui-font-family") || "sans-serif";
 }
 
+/** How a chart as wide as its place keeps its axes and legends inside, where it does not say so itself. */
+function fitted(autosize) {
+  return { type: "fit-x", contains: "padding", ...(typeof autosize === "string" ? { type: autosize } : autosize) };
+}
+
 /** Draw a chart with these rows by source; what Vega-Lite makes of a chart is kept, and made once a page. */
 async function drawn(host, spec, { font = fontOf(host), width = ANY_WIDTH, rows = {} }) {
-  const options = { actions: false, renderer: "canvas", tooltip: { theme: "wb" }, logLevel: ERRORS_ONLY };
+  const options = { actions: false, hover: false, renderer: "canvas", tooltip: { theme: "wb" }, logLevel: ERRORS_ONLY };
   const key = `${font} ${JSON.stringify(spec)}`;
   // the width is the board's: Vega would follow the window, and make a chart that is hidden meanwhile 0 pixels wide
   const sized = spec.width === "container" ? { width } : {};
@@ -29,10 +34,13 @@ async function drawn(host, spec, { font = fontOf(host), width = ANY_WIDTH, rows 
   if (known) {
     const filled = { ...structuredClone(known), ...sized };
     for (const data of filled.data) if (rows[data.name]) data.values = rows[data.name];
+    for (const signal of filled.signals ?? []) if (signal.name === "place") signal.value = width;
     return vegaEmbed(host, filled, { ...options, mode: "vega" });
   }
   const datasets = Object.fromEntries(sourcesOf(spec).map((source) => [source, rows[source] ?? []]));
+  if (sized.width) sized.autosize = fitted(spec.autosize);
   const filled = { ...structuredClone(spec), ...sized, datasets };
+  for (const param of filled.params ?? []) if (param.name === "place") param.value = width;
   const made = await vegaEmbed(host, filled, { ...options, config: { font } });
   const { data, ...rest } = made.vgSpec;
   const empty = data.map((each) => (datasets[each.name] ? { ...each, values: [] } : each));

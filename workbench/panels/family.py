@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
+from workbench.errors import WorkbenchError
+from workbench.panels.readable import ClosedPanel
 from workbench.panels.studio import Workbench
 from workbench.recipe import Recipe
 
@@ -48,8 +50,15 @@ class FamilyPanel(Workbench):
             self.add(make(self.session))
 
     def view(self, kind: type[V]) -> V:
-        """The view of a class."""
-        return next(each for each in self.views if isinstance(each, kind))
+        """The view of a class.
+
+        Raises:
+            WorkbenchError: the panel is closed, or has none.
+        """
+        for each in self.views:
+            if isinstance(each, kind):
+                return each
+        raise ClosedPanel() if self._is_closed else WorkbenchError(f"this panel has no {kind.__name__}")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.work.name}>"

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 _WORDS = "the panel as tables and pictures"
 
 
+class ClosedPanel(WorkbenchError, AttributeError):
+    """A closed panel was asked for what it has let go of."""
+
+    def __init__(self) -> None:
+        super().__init__("the panel is closed; run its cell again")
+
+
 class Readable(ipywidgets.VBox):
     """A panel that readers without a kernel can read: it is displayed as a widget and as its still form.
 
@@ -85,12 +92,12 @@ class Readable(ipywidgets.VBox):
     def _let_go(self) -> None:
         close(self)
         for name in self.lets_go:
-            delattr(self, name)
+            vars(self).pop(name, None)
 
     def __getattr__(self, name: str) -> Any:
         if name in self.lets_go:
-            raise WorkbenchError("the panel is closed; run its cell again")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise ClosedPanel
+        return object.__getattribute__(self, name)  # raises what was raised, of a property, too
 
     def _opened(self) -> None:
         """The panel is whole; one that an earlier run of its cell made is closed."""
@@ -116,8 +123,8 @@ class Readable(ipywidgets.VBox):
                 board.observe(self._noticed, "latest")
 
     def _noticed(self, _: object) -> None:
-        if self._keeper is not None:
-            self._keeper.change()
+        if (keeper := self._keeper) is not None:
+            keeper.change()
 
     def _is_busy(self) -> bool:
         return self.session.is_running or self.session.estimates.is_busy

@@ -12,7 +12,7 @@ from workbench.live import kept
 from workbench.live.board import ChartBoard
 from workbench.panels import styles
 from workbench.panels.parts import lean
-from workbench.panels.readable import Readable
+from workbench.panels.readable import ClosedPanel, Readable
 from workbench.panels.state.session import Session
 from workbench.panels.views.begin_box import BeginBox
 from workbench.panels.views.compare_box import CompareBox
@@ -86,6 +86,15 @@ class Workbench(Readable):
         self._drawing = threading.RLock()
         self.session = Session(work, recipe, tree=tree, names=names)
         self.board = ChartBoard(_specs())
+        with lean.sharing() as self._pool:  # what stays as long as the panel
+            super().__init__(self._built())
+        self.add_class("wb-workbench")
+        self.session.observe_all(self._changed)
+        self._opened()
+        self.session.open()
+
+    def _built(self) -> list[Any]:
+        """The views, put together."""
         tradeoff = TradeoffBox(self.session, self.board)
         limits = LimitsBox(self.session)
         steps, strip, runs = RecipeBox(self.session), StripBox(self.session), RunBox(self.session)
@@ -101,11 +110,7 @@ class Workbench(Readable):
         right.add_class("wb-charts")
         body = lean.Box([left, right])
         body.add_class("wb-body")
-        super().__init__([styles.widget(), strip.widget, lacks.widget, warns.widget, body])
-        self.add_class("wb-workbench")
-        self.session.observe_all(self._changed)
-        self._opened()
-        self.session.open()
+        return [styles.widget(), strip.widget, lacks.widget, warns.widget, body]
 
     @property
     def views(self) -> Sequence[Any]:
@@ -255,6 +260,7 @@ class Workbench(Readable):
             self._left = Left(session.work, session.tree, session.recipe)
             self.board.forget()
             super()._let_go()
+            self._pool.close()
             self._views, self._details = (), None
 
     @property
@@ -262,7 +268,7 @@ class Workbench(Readable):
         for view in self._views:
             if isinstance(view, TradeoffBox):
                 return view
-        raise WorkbenchError("the panel is closed; run its cell again")
+        raise ClosedPanel
 
     def _changed(self, topics: Collection[str]) -> None:
         """Let the views that show one of these topics show it; one thread at a time draws."""
@@ -275,7 +281,8 @@ class Workbench(Readable):
     def _show(self, view: Any) -> None:
         """Draw a view that is new, or has been hidden."""
         with self._drawing:
-            self._refresh(view)
+            if self._left is None:
+                self._refresh(view)
 
     def _refresh(self, view: Any) -> None:
         """Draw one view; what goes wrong there is shown, and keeps neither the others nor the work."""

@@ -60,8 +60,12 @@ class Control:
             self._is_showing = False
 
     def _moved(self, change: Any) -> None:
-        if not self._is_showing:
-            self._changed(self._made.to_option(change["new"]))
+        if self._is_showing:
+            return
+        meant = self._made.to_option(change["new"])
+        self._changed(meant)
+        if isinstance(self.widget, ipywidgets.FloatLogSlider):
+            self.show(meant)  # several places of the handle may mean one value: it stands at that
 
 
 def label(option: Option) -> str:
@@ -90,7 +94,7 @@ def _number(option: Option, value: float, common: dict[str, Any]) -> _Made:
         return _Made(lean.FloatText(value=value, **common))
     if option.low is None:
         low += option.step  # `above` itself is not allowed
-    places = max(0, -math.floor(math.log10(option.step) + 1e-9))
+    places = _places(option.step)
     slider = lean.FloatSlider(
         value, min=low, max=option.high, step=option.step, readout_format=f".{places}f", **common
     )
@@ -98,21 +102,26 @@ def _number(option: Option, value: float, common: dict[str, Any]) -> _Made:
     return _Made(slider, to_option=lambda moved: round(moved, places + 2))
 
 
+def _places(step: float) -> int:
+    """How many decimals a number of whole steps has."""
+    return max(0, -math.floor(math.log10(step) + 1e-9))
+
+
 def _logarithmic(option: Option, value: float, common: dict[str, Any]) -> _Made:
-    low = option.low or option.step or option.default / 10**_DECADES
+    low, step = option.low or option.step or option.default / 10**_DECADES, option.step
+    places = _places(step) if step else None
     slider = lean.FloatLogSlider(
         value,
         base=10,
         min=math.log10(low),
         max=math.log10(option.high),
         step=0.05,
-        readout_format=".2g",
+        readout_format=".2g" if places is None else f".{places}f",
         **common,
     )
-    step = option.step
-    return _Made(
-        slider, to_option=lambda moved: round(moved / step) * step if step else float(f"{moved:.3g}")
-    )
+    if step is None or places is None:
+        return _Made(slider, to_option=lambda moved: float(f"{moved:.3g}"))
+    return _Made(slider, to_option=lambda moved: round(round(moved / step) * step, places + 2))
 
 
 def _whole(option: Option, value: int, common: dict[str, Any]) -> _Made:

@@ -48,8 +48,8 @@ class JobRow:
         self._told = lean.HTML()
         self._start.on_click(lambda _: self.start())
         self._stop.on_click(lambda _: self.stop())
-        row = lean.HBox([*before, self._start, self._stop])
-        row.layout = lean.layout(flex_flow="row wrap")
+        wraps = lean.layout(flex_flow="row wrap")
+        row = lean.HBox([*before, self._start, self._stop], layout=wraps)
         self.widget = lean.VBox([row, self._told])
 
     @property

@@ -65,8 +65,8 @@ class QuantizationBox:
         self._layer.observe(lambda _: self._draw_weights(), "value")
         self._link = Follower(session, self._layer)
         self._channel.observe(lambda _: self._draw_weights(), "value")
-        choice = lean.HBox([self._layer, self._channel])
-        choice.layout = lean.layout(flex_flow="row wrap")
+        wraps = lean.layout(flex_flow="row wrap")
+        choice = lean.HBox([self._layer, self._channel], layout=wraps)
         ranges = lean.VBox([self.board.place("ranges")])
         noise = lean.VBox([self.board.place("sqnr")])
         for each in (ranges, noise):

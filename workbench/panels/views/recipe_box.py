@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from workbench.panels.closing import close
 from workbench.panels.parts import lean
 from workbench.panels.parts.advice_rows import AdviceRows
 from workbench.panels.parts.copy_button import CopyButton
@@ -58,13 +57,18 @@ class RecipeBox:
         if children != self._steps.children:
             self._steps.children = children
         for box in gone:
-            close(box.widget)
+            box.close()
         lean.show(self._empty, not draft.steps)
         text = str(draft.recipe)
         if self._text.value != text:
             self._text.value = text
         self._copy.text = text
         self._advice.refresh()
+
+    def close(self) -> None:
+        """Let go of the steps, which share layouts of their own."""
+        for box in self._boxes.values():
+            box.close()
 
     def _added(self, change: Any) -> None:
         if change["new"]:

@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets
 
 from workbench.options import Option, describe
+from workbench.panels.closing import close
 from workbench.panels.parts import lean
 from workbench.panels.parts.controls import Control, label
 from workbench.panels.state.session import Session
@@ -22,23 +23,14 @@ class StepBox:
         self._step = step
         self._id = step.id
         self._technique = type(step.technique)
-        self._switch = lean.Checkbox(
-            value=step.is_on,
-            indent=False,
-            description=self._technique.__name__,
-            tooltip=f"{self._technique.summary()}. Unticked, the step is left out.",
-        )
-        self._switch.observe(self._switched, "value")
-        options = describe(self._technique)
-        self._controls: dict[str, Control] = {}
-        shown = self._made([option for option in options if not option.advanced])
-        folded = [option for option in options if option.advanced]
-        self._options = lean.VBox([*shown, *self._fold(folded)])
-        self._options.add_class("wb-options")
-        self.widget = lean.VBox([self._head(), self._options])
-        self.widget.add_class("wb-step")
-        self.widget.add_class(f"wb-{self._technique.family}")
+        with lean.sharing() as self._pool:
+            self._build()
         self.show(step)
+
+    def close(self) -> None:
+        """The step is gone, or the panel is."""
+        close(self.widget)
+        self._pool.close()
 
     def show(
         self, step: Step, number: int | None = None, is_first: bool = False, is_last: bool = False
@@ -56,6 +48,25 @@ class StepBox:
         (self.widget.remove_class if step.is_on else self.widget.add_class)("wb-off")
         for name, control in list(self._controls.items()):
             control.show(getattr(step.technique, name))
+
+    def _build(self) -> None:
+        step = self._step
+        self._switch = lean.Checkbox(
+            value=step.is_on,
+            indent=False,
+            description=self._technique.__name__,
+            tooltip=f"{self._technique.summary()}. Unticked, the step is left out.",
+        )
+        self._switch.observe(self._switched, "value")
+        options = describe(self._technique)
+        self._controls: dict[str, Control] = {}
+        shown = self._made([option for option in options if not option.advanced])
+        folded = [option for option in options if option.advanced]
+        self._options = lean.VBox([*shown, *self._fold(folded)])
+        self._options.add_class("wb-options")
+        self.widget = lean.VBox([self._head(), self._options])
+        self.widget.add_class("wb-step")
+        self.widget.add_class(f"wb-{self._technique.family}")
 
     def _head(self) -> ipywidgets.Widget:
         session, id = self._session, self._id
