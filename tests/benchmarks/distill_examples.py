@@ -9,6 +9,8 @@ the seeds show no difference, the line says "no difference seen".
 
 On the data that are shipped, three seeds: digits, no difference seen (+0.67 ± 1.90 points, 400 test images);
 lenet-300-100, taught is better (+1.52 ± 1.14 points, 3,000 test images, p at most 0.0023 in each seed).
+On the full MNIST, three seeds: lenet-5, no difference seen (+0.06 ± 0.18 points, 10,000 test images; alone
+99.19 to 99.27 %, its teacher 99.31 %: there is little to win).
 """
 
 from __future__ import annotations
