@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workbench.course.checking import check, judge
-    from workbench.course.figures import figure
+    from workbench.course.figures import figure, table
     from workbench.course.leaderboard import BOARD, hand_in, standings, verify
     from workbench.course.registry import exercises
     from workbench.course.trials import candidate, evaluation, packed_bytes, points_lost
@@ -27,6 +27,7 @@ _WHERE = {
     "packed_bytes": "trials",
     "points_lost": "trials",
     "standings": "leaderboard",
+    "table": "figures",
     "verify": "leaderboard",
 }
 
@@ -42,6 +43,7 @@ __all__ = [
     "packed_bytes",
     "points_lost",
     "standings",
+    "table",
     "verify",
 ]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 
 _MOST = 40  # rows of the table beside a picture
 _ORDINALS = {2: "second", 3: "third"}
 _TITLE = "The figures of the picture above as a table"
+_OF_RUN = "The figures of this run; another processor may round otherwise"  # tests/notebooks/sanitize.cfg
 
 
 def figure(
@@ -42,17 +43,30 @@ def figure(
     show(table)
 
 
+def table(
+    rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str] | Sequence[str] | None = None
+) -> None:
+    """Show figures that training made: an image more or less on another processor; the rest is `figure`'s."""
+    from workbench.magics import here
+    from workbench.magics.display import show
+
+    made = replace(Figures.of(rows, columns), name=_OF_RUN)
+    print(made) if here.shell() is None else show(made)
+
+
 @dataclass(frozen=True)
 class Figures:
     """A table that folds: rows of texts under a header.
 
     Attributes:
         stride: 1, or of long tables: which rows are shown, every second, third, ... one and the last.
+        name: what it is a table of; one that is not beside a picture is unfolded.
     """
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     stride: int = 1
+    name: str = _TITLE
 
     @classmethod
     def of(
@@ -71,8 +85,8 @@ class Figures:
     @property
     def title(self) -> str:
         if self.stride == 1:
-            return _TITLE
-        return f"{_TITLE} (every {_ORDINALS.get(self.stride, f'{self.stride}th')} row and the last)"
+            return self.name
+        return f"{self.name} (every {_ORDINALS.get(self.stride, f'{self.stride}th')} row and the last)"
 
     def __str__(self) -> str:
         widths = [max(map(len, column)) for column in zip(self.header, *self.rows, strict=True)]
@@ -88,7 +102,8 @@ class Figures:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.header)
         body = "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in self.rows)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        return f'<details class="workbench-figures"><summary>{self.title}</summary>{table}</details>'
+        is_open = "" if self.name == _TITLE else " open"
+        return f'<details class="workbench-figures"{is_open}><summary>{self.title}</summary>{table}</details>'
 
 
 @dataclass(frozen=True)
