@@ -268,6 +268,15 @@ def test_few_layers_are_all_named_and_the_chosen_one_always():
     assert max(rows.values()) == labels.NO_ROOM
 
 
+def test_more_layers_are_named_where_there_is_more_room():
+    many = [Layer(f"layer{place:02}", "Linear", 100 + place % 7, 50, 10, 10) for place in range(60)]
+
+    def named(width):
+        return still(layers.chart(), layers.rows(many), width=width).count(">layer")
+
+    assert 5 < named(320) < named(640) < named(1300) <= 60
+
+
 def test_layers_keep_their_order_and_skip_those_that_never_had_weights():
     rows = of_kind(layers.rows(LAYERS), "layer")
     assert [(row["position"], row["name"]) for row in rows] == [(0, "zeta"), (1, "alpha"), (2, "gone")]

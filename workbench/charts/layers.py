@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HINT = "This model has no layers with weights"
 WAITING = "The layers are told when the model has run once"
 HEIGHT = 110
-WIDTH = 640  # pixels; the board says how much there is (vega.js)
+_WIDTH = 640  # pixels; who draws the chart says how much there is: `place` in vega.js and still.py
 _APART = 21  # pixels from one slanted label to the next
 # the end of a long name; of those that have room: see `labels.rooms`. The plot is narrower than its place, by
 # how much depends on the labels: compared with the plot they would come and go
@@ -154,7 +154,7 @@ def chart() -> alt.LayerChart:
         labels.hint_layer(named),
     )
     described = "A bar per layer: what it has now, before what the original had."
-    return theme.themed(drawn.add_params(alt.param(name="place", value=WIDTH)), described, HEIGHT)
+    return theme.themed(drawn.add_params(alt.param(name="place", value=_WIDTH)), described, HEIGHT)
 
 
 def _tooltip() -> list[alt.Tooltip]:

@@ -114,10 +114,11 @@ def png(picture: Any, *, scale: float = 1) -> bytes:
 def _filled(
     spec: Mapping[str, Any], shown: rows.Rows, width: int, palette: Mapping[str, str]
 ) -> dict[str, Any]:
-    """The spec with its rows, a width, and other colours of the theme."""
-    coloured = [
-        {**each, "value": palette[each["name"]]} if each.get("name") in palette else each
+    """The spec with its rows, a width (also where a chart asks for it, `place`), and colours of the theme."""
+    values = {**palette, "place": width}
+    told = [
+        {**each, "value": values[each["name"]]} if each.get("name") in values else each
         for each in spec.get("params", [])
     ]
     filled = {**spec, "width": width, "datasets": dict.fromkeys(rows.sources(spec), rows.plain(shown))}
-    return {**filled, "params": coloured} if coloured else filled
+    return {**filled, "params": told} if told else filled
